@@ -1,0 +1,4 @@
+package image
+
+// PackageNames are the names that a test archive must have.
+func PackageNames() []string { return packages()[baseProfile].Packages }
