@@ -1,0 +1,85 @@
+// Package tuning makes a cluster with a single control plane node start sooner and idle cheaper than kubeadm's settings do,
+// by kubeadm's own means: extra arguments and patches. It changes nothing unless asked, never what a user has set, and is
+// meant only for a control plane without peers: with some, leader election must be on.
+package tuning
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/slipway-dev/slipway/node/kubeadm"
+)
+
+// Tuning says what is to differ from kubeadm. The zero value changes nothing.
+type Tuning struct {
+	// NoLeaderElection lets controller manager and scheduler work without first becoming leader: with one of each there is
+	// nobody to lead. It saves a write every two seconds, and seconds at the start, when the first try comes too early.
+	NoLeaderElection bool
+	// EtcdElection is the election timeout of etcd in milliseconds, or 0 for etcd's own. A lone member elects itself, but
+	// only after a random part of this time.
+	EtcdElection int
+	// ReadinessPeriod is how often components are asked whether they are ready, in seconds, or 0 for kubeadm's 1.
+	ReadinessPeriod int
+	// LivenessPeriod is how often they are asked whether they live, in seconds, or 0 for kubeadm's 10.
+	LivenessPeriod int
+	// StartupPeriod is how often they are asked while they start, in seconds, or 0 for kubeadm's 10.
+	StartupPeriod int
+}
+
+// etcdHeartbeat is etcd's default. The election timeout must be five times as long at least.
+const etcdHeartbeat = 100
+
+// startupLimit is how long components may take to start, in seconds: kubeadm's 4 minutes.
+const startupLimit = 240
+
+// SingleControlPlane is what suits a control plane without peers: 500 ms is the least that etcd allows with its heartbeat;
+// ready components are asked every 5 s, since nobody waits for them any more, and starting ones each second.
+func SingleControlPlane() Tuning {
+	return Tuning{NoLeaderElection: true, EtcdElection: 5 * etcdHeartbeat, ReadinessPeriod: 5, StartupPeriod: 1}
+}
+
+// Apply adds the arguments to a configuration, save those that it has already.
+func (t Tuning) Apply(c *kubeadm.ClusterConfiguration) {
+	if t.NoLeaderElection {
+		add(&c.ControllerManager.ExtraArgs, "leader-elect", "false")
+		add(&c.Scheduler.ExtraArgs, "leader-elect", "false")
+	}
+	if t.EtcdElection == 0 || c.Etcd.External != nil {
+		return
+	}
+	local := kubeadm.LocalEtcd{}
+	if c.Etcd.Local != nil {
+		local = *c.Etcd.Local
+	}
+	local.ExtraArgs = slices.Clone(local.ExtraArgs)
+	add(&local.ExtraArgs, "election-timeout", fmt.Sprint(t.EtcdElection))
+	add(&local.ExtraArgs, "heartbeat-interval", fmt.Sprint(etcdHeartbeat))
+	c.Etcd.Local = &local
+}
+
+func add(args *[]kubeadm.Arg, name, value string) {
+	if _, given := kubeadm.Value(*args, name); !given {
+		*args = append(slices.Clone(*args), kubeadm.Arg{Name: name, Value: value})
+	}
+}
+
+// Patches returns patch files by name, for the directory that the configuration's patches name.
+func (t Tuning) Patches() map[string][]byte {
+	files := map[string][]byte{}
+	for _, component := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
+		text := ""
+		if t.LivenessPeriod > 0 {
+			text += fmt.Sprintf("    livenessProbe: {periodSeconds: %d}\n", t.LivenessPeriod)
+		}
+		if t.ReadinessPeriod > 0 && component != "kube-controller-manager" { // which has no such probe
+			text += fmt.Sprintf("    readinessProbe: {periodSeconds: %d}\n", t.ReadinessPeriod)
+		}
+		if t.StartupPeriod > 0 {
+			text += fmt.Sprintf("    startupProbe: {initialDelaySeconds: %d, periodSeconds: %d, failureThreshold: %d}\n", t.StartupPeriod, t.StartupPeriod, startupLimit/t.StartupPeriod)
+		}
+		if text != "" {
+			files[component+"0+strategic.yaml"] = []byte("spec:\n  containers:\n  - name: " + component + "\n" + text)
+		}
+	}
+	return files
+}
