@@ -1,0 +1,170 @@
+package cluster
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"net/netip"
+	"path"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubelet "k8s.io/kubelet/config/v1beta1"
+
+	"github.com/slipway-dev/slipway/config"
+	"github.com/slipway-dev/slipway/node/kubeadm"
+	"github.com/slipway-dev/slipway/release"
+)
+
+// The ranges of every cluster: clusters have networks of their own, so all can have the same.
+const (
+	podSubnet     = "10.244.0.0/16"
+	serviceSubnet = "10.96.0.0/12"
+	dnsDomain     = "cluster.local"
+	apiPort       = 6443
+)
+
+// Where the bootstrap data puts things in a machine: the paths that Cluster API's kubeadm bootstrap provider uses.
+const (
+	certificatesDir  = "/etc/kubernetes/pki"
+	kubeadmConfig    = "/run/kubeadm/kubeadm.yaml"
+	patchesDir       = "/etc/kubernetes/patches"
+	containerdSocket = "unix:///run/containerd/containerd.sock"
+)
+
+// firstMachine is what the bootstrap data of a cluster's first control plane machine depends on.
+type firstMachine struct {
+	Cluster  string
+	Machine  string
+	Address  netip.Addr
+	Endpoint netip.Addr // where the control plane as a whole is reached from inside
+	Release  release.Release
+	Host     hostFacts
+}
+
+// hostFacts are what the kubelet must know of the kernel that all machines of this host share.
+type hostFacts struct {
+	CgroupV1 bool
+	// MayRaisePriority says whether processes may be protected from the kernel's out-of-memory killer (CAP_SYS_RESOURCE).
+	MayRaisePriority bool
+}
+
+// cloudFile is one entry of write_files.
+type cloudFile struct {
+	Path        string `json:"path"`
+	Owner       string `json:"owner"`
+	Permissions string `json:"permissions"`
+	Encoding    string `json:"encoding,omitempty"`
+	Content     string `json:"content"`
+}
+
+// userData renders the cloud-config that makes a machine the first control plane node. It holds the keys of the cluster.
+func (m firstMachine) userData(a authorities) ([]byte, error) {
+	documents, err := m.kubeadmDocuments()
+	if err != nil {
+		return nil, err
+	}
+	var files []cloudFile
+	for _, f := range a.files {
+		files = append(files, cloudFile{
+			Path: path.Join(certificatesDir, f.path), Owner: "root:root", Permissions: fmt.Sprintf("%04o", f.mode),
+			Encoding: "base64", Content: base64.StdEncoding.EncodeToString(f.data),
+		})
+	}
+	for _, name := range patchNames() {
+		files = append(files, cloudFile{Path: path.Join(patchesDir, name), Owner: "root:root", Permissions: "0644", Content: patches[name]})
+	}
+	files = append(files, cloudFile{Path: kubeadmConfig, Owner: "root:root", Permissions: "0600", Content: string(documents)})
+	body, err := config.Render(map[string]any{
+		"write_files": files,
+		"runcmd":      []string{"kubeadm init --config " + kubeadmConfig},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte("#cloud-config\n"), body...), nil
+}
+
+// kubeadmDocuments renders the configuration that `kubeadm init` reads.
+func (m firstMachine) kubeadmDocuments() ([]byte, error) {
+	var all [][]byte
+	for _, object := range []any{m.initConfiguration(), m.clusterConfiguration(), m.kubeletConfiguration()} {
+		document, err := config.Render(object)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, document)
+	}
+	return bytes.Join(all, []byte("---\n")), nil
+}
+
+func (m firstMachine) initConfiguration() kubeadm.InitConfiguration {
+	return kubeadm.InitConfiguration{
+		TypeMeta:         metav1.TypeMeta{APIVersion: kubeadm.APIVersion, Kind: "InitConfiguration"},
+		LocalAPIEndpoint: kubeadm.APIEndpoint{AdvertiseAddress: m.Address.String(), BindPort: apiPort},
+		NodeRegistration: kubeadm.NodeRegistrationOptions{
+			Name: m.Machine, CRISocket: containerdSocket, ImagePullPolicy: corev1.PullIfNotPresent,
+			Taints:           []corev1.Taint{}, // the only node must take workloads
+			KubeletExtraArgs: []kubeadm.Arg{{Name: "node-ip", Value: m.Address.String()}},
+			// The kernel is the host's and was checked there; its configuration cannot be read from inside.
+			IgnorePreflightErrors: []string{"SystemVerification"},
+		},
+		Patches: &kubeadm.Patches{Directory: patchesDir},
+		// What these would do is done from outside, where it needs no pod.
+		SkipPhases: []string{"addon", "show-join-command"},
+	}
+}
+
+func (m firstMachine) clusterConfiguration() kubeadm.ClusterConfiguration {
+	alone := []kubeadm.Arg{{Name: "leader-elect", Value: "false"}}
+	return kubeadm.ClusterConfiguration{
+		TypeMeta:             metav1.TypeMeta{APIVersion: kubeadm.APIVersion, Kind: "ClusterConfiguration"},
+		ClusterName:          m.Cluster,
+		KubernetesVersion:    m.Release.Kubernetes.String(),
+		ControlPlaneEndpoint: netip.AddrPortFrom(m.Endpoint, apiPort).String(),
+		Networking:           kubeadm.Networking{PodSubnet: podSubnet, ServiceSubnet: serviceSubnet, DNSDomain: dnsDomain},
+		APIServer: kubeadm.APIServer{
+			// The gateway on the host publishes the endpoint at these.
+			CertSANs: []string{loopback.String(), "localhost"},
+		},
+		ControllerManager: kubeadm.ControlPlaneComponent{ExtraArgs: alone},
+		Scheduler:         kubeadm.ControlPlaneComponent{ExtraArgs: alone},
+		Etcd: kubeadm.Etcd{Local: &kubeadm.LocalEtcd{
+			DataDir: "/var/lib/etcd", ImageMeta: kubeadm.ImageMeta{ImageTag: tagOf(m.Release.Image(release.Etcd))},
+			// A single member has nobody to tell that it lives: each tick only costs. Ten times the default still elects
+			// within seconds should the member be restarted.
+			ExtraArgs: []kubeadm.Arg{{Name: "heartbeat-interval", Value: "500"}, {Name: "election-timeout", Value: "2500"}},
+		}},
+		DNS:                 kubeadm.DNS{ImageMeta: kubeadm.ImageMeta{ImageTag: tagOf(m.Release.Image(release.CoreDNS))}},
+		EncryptionAlgorithm: "ECDSA-P256",
+	}
+}
+
+// kubeletConfiguration is what a kubelet in a system container needs besides kubeadm's defaults: its cgroup was made by the
+// agent, and disk, swap and kernel belong to the host.
+func (m firstMachine) kubeletConfiguration() kubelet.KubeletConfiguration {
+	no, all, low := false, int32(100), int32(99)
+	c := kubelet.KubeletConfiguration{
+		TypeMeta:     metav1.TypeMeta{APIVersion: config.KubeletAPIVersion, Kind: config.KubeletKind},
+		CgroupDriver: "cgroupfs",
+		CgroupRoot:   "/kubelet",
+		FailSwapOn:   &no,
+		EvictionHard: map[string]string{
+			"imagefs.available": "0%", "imagefs.inodesFree": "0%", "nodefs.available": "0%", "nodefs.inodesFree": "0%",
+		},
+		ImageGCHighThresholdPercent: &all,
+		ImageGCLowThresholdPercent:  &low,
+	}
+	if m.Host.CgroupV1 && m.Release.Kubernetes.FailsOnCgroupV1() {
+		c.FailCgroupV1 = &no
+	}
+	if !m.Host.MayRaisePriority {
+		none := int32(0)
+		c.OOMScoreAdj = &none
+	}
+	return c
+}
+
+// tagOf returns the tag of an image reference.
+func tagOf(reference string) string { return reference[strings.LastIndex(reference, ":")+1:] }

@@ -1,0 +1,201 @@
+package cluster
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/slipway-dev/slipway/addon"
+	"github.com/slipway-dev/slipway/addon/catalog"
+	"github.com/slipway-dev/slipway/addon/catalog/flannel"
+	"github.com/slipway-dev/slipway/node/apiclient"
+	"github.com/slipway-dev/slipway/plan"
+	"github.com/slipway-dev/slipway/release"
+)
+
+// systemNamespace exists once the API server has set itself up: when it can be read, objects can be made.
+const systemNamespace = "/api/v1/namespaces/kube-system"
+
+// How long a cluster may take before up gives up and says what it waited for. Four minutes is what kubeadm allows the control
+// plane; a busy machine that starts a second cluster needs a fraction.
+const (
+	controlPlaneTimeout = 4 * time.Minute
+	nodeTimeout         = 4 * time.Minute
+	addonsTimeout       = 5 * time.Minute
+)
+
+// access is how this host speaks to a cluster.
+type access struct {
+	authorities authorities
+	api         *apiclient.Client
+	addons      *addon.Client
+}
+
+// grantAccess makes the clients for the endpoint at a port of this host, and the administrator's kubeconfig when there is
+// none for that port.
+func (up *bringUp) grantAccess(port int) error {
+	a, err := up.authorities(up.spec.Name)
+	if err != nil {
+		return err
+	}
+	bootstrapper, err := up.kubeconfig(up.spec.Name, a, port, bootstrapUser, bootstrapGroup, bootstrapLifetime)
+	if err != nil {
+		return err
+	}
+	up.access.authorities = a
+	if up.access.api, err = apiclient.New(bootstrapper, "", nil); err != nil {
+		return err
+	}
+	cfg, err := clientcmd.RESTConfigFromKubeConfig(bootstrapper)
+	if err != nil {
+		return err
+	}
+	if up.access.addons, err = addon.NewClient(cfg); err != nil {
+		return err
+	}
+	path := up.kubeconfigPath(up.spec.Name)
+	if _, err := os.Stat(path); err == nil && up.record.APIPort == port {
+		return nil
+	}
+	admin, err := up.kubeconfig(up.spec.Name, a, port, adminUser, adminGroup, administratorYears)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(path, admin, 0o600); err != nil {
+		return err
+	}
+	up.record.APIPort = port
+	return up.writeRecord(up.record)
+}
+
+// awaitControlPlane waits until the API serves. Another process becomes ready: there is no event to wait for, and 50 ms is
+// little beside the seconds it takes.
+func (up *bringUp) awaitControlPlane(ctx context.Context, report plan.Reporter) error {
+	ctx, cancel := context.WithTimeout(ctx, controlPlaneTimeout)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := up.access.api.Get(ctx, systemNamespace, nil)
+		if err == nil {
+			return nil
+		}
+		if reason := up.bootstrapFailure(ctx); reason != "" {
+			return &BootstrapError{Machine: up.machine, Reason: reason}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return &WaitError{What: "the control plane to answer", Last: err, Machine: up.machine, Cause: context.Cause(ctx)}
+		}
+	}
+}
+
+// bootstrapFailure reads what the machine's agent says about bootstrap data that failed.
+func (up *bringUp) bootstrapFailure(ctx context.Context) string {
+	machines, err := up.Engine(up.rel).Machines(ctx, up.spec.Name)
+	if err != nil {
+		return "" // the wait itself ends with what is wrong
+	}
+	for _, m := range machines {
+		if m.Name == up.machine && m.PID != 0 {
+			reason, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(m.PID), "root", bootstrapFailedFile))
+			if err == nil {
+				return strings.TrimSpace(string(reason))
+			}
+		}
+	}
+	return ""
+}
+
+// bootstrapFailedFile is where the agent says why bootstrap data failed.
+const bootstrapFailedFile = "/run/slipway/bootstrap-failed"
+
+// BootstrapError says that a machine could not become a node.
+type BootstrapError struct{ Machine, Reason string }
+
+func (e *BootstrapError) Error() string {
+	return fmt.Sprintf("machine %q could not become a node: %s", e.Machine, e.Reason)
+}
+
+// Hint names the log.
+func (e *BootstrapError) Hint() string { return "slipway logs " + e.Machine + " bootstrap" }
+
+// WaitError says what a cluster did not do in time.
+type WaitError struct {
+	What, Machine string
+	Last, Cause   error
+}
+
+func (e *WaitError) Error() string { return fmt.Sprintf("waiting for %s: %v", e.What, e.Last) }
+
+func (e *WaitError) Unwrap() error { return e.Cause }
+
+// Hint names the logs.
+func (e *WaitError) Hint() string {
+	return fmt.Sprintf("slipway logs %s kubelet, or run the same command again to go on waiting", e.Machine)
+}
+
+// awaitNode waits until the node takes pods.
+func (up *bringUp) awaitNode(ctx context.Context, report plan.Reporter) error {
+	ctx, cancel := context.WithTimeout(ctx, nodeTimeout)
+	defer cancel()
+	if err := addon.Wait(ctx, up.access.addons, up.nodeObject(), report); err != nil {
+		return &WaitError{What: "the node to be Ready", Last: err, Machine: up.machine, Cause: context.Cause(ctx)}
+	}
+	return nil
+}
+
+func (up *bringUp) nodeObject() []*unstructured.Unstructured {
+	node := &unstructured.Unstructured{}
+	node.SetAPIVersion("v1")
+	node.SetKind("Node")
+	node.SetName(up.machine)
+	return []*unstructured.Unstructured{node}
+}
+
+// installAddons applies what pods need before they can run, and waits until it works.
+func (up *bringUp) installAddons(ctx context.Context, report plan.Reporter) error {
+	addons, digest, err := up.renderAddons()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, addonsTimeout)
+	defer cancel()
+	if _, err := addon.Install(ctx, up.access.addons, addons, addon.Options{Report: report}); err != nil {
+		return err
+	}
+	up.record.Addons = digest
+	return up.writeRecord(up.record)
+}
+
+// renderAddons returns the addons and a digest of all their objects.
+func (up *bringUp) renderAddons() ([]addon.Addon, string, error) {
+	addons, err := catalog.Bootstrap(catalog.Values{
+		KubeProxyImage: up.rel.Image("kube-proxy"),
+		CoreDNSImage:   up.rel.Image(release.CoreDNS),
+		FlannelImage:   up.rel.Image(release.Flannel),
+		APIEndpoint:    fmt.Sprintf("https://%s:%d", endpointAddress(), apiPort),
+		PodCIDRs:       []string{podSubnet},
+		ServiceCIDRs:   []string{serviceSubnet},
+		DNSDomain:      dnsDomain,
+		Backend:        flannel.HostGW, // all machines are on one bridge: packets need no wrapping
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	hash := sha256.New()
+	if err := json.NewEncoder(hash).Encode(addons); err != nil {
+		return nil, "", err
+	}
+	return addons, hex.EncodeToString(hash.Sum(nil)), nil
+}
