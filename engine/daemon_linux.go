@@ -183,6 +183,14 @@ func answerStarter() func(string) {
 // startGrace is how long a daemon waits for the other to be started at its own start: whoever started this one is about to.
 const startGrace = time.Second
 
+// unlessAsked drops the error of a daemon that ended because it was to.
+func unlessAsked(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
 // guard keeps the other daemon running until the cluster is closing, for which it returns nil.
 func (e *Engine) guard(ctx context.Context, cluster, daemon string, command []string) error {
 	var pause backoff

@@ -503,6 +503,14 @@ func TestALostNetworkIsMendedUnderARunningMachine(t *testing.T) {
 	if err != nil || before[0].PID != after[0].PID {
 		t.Errorf("the machine was started again: %+v, %v", after, err)
 	}
+	eventually(t, "the endpoint inside", func() error {
+		var out bytes.Buffer
+		err := e.Exec(t.Context(), c, "m1", ExecOptions{Args: []string{"/init", "dial", "10.213.0.1:6443"}, Stdout: &out})
+		if err == nil && out.String() != "m1" {
+			return fmt.Errorf("answered as %q", out.String())
+		}
+		return err
+	})
 }
 
 // footprint is what a cluster could leave behind on this host.

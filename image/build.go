@@ -155,15 +155,16 @@ func (b *builder) plan() (plan.Plan, error) {
 		p.Steps = append(p.Steps, b.resolveStep())
 	}
 	for _, part := range b.parts() {
-		reason := "it is not in the store"
+		object, reason := objectOf(part.path(b.inputs())), "it is not in the store"
 		if resolve && !part.fixed {
-			reason = "the base packages are chosen first; it is kept if they stay the same"
+			object, reason = "", "the base packages are chosen first; it is kept if they stay the same"
 		} else if isDir(part.path(b.inputs())) {
 			continue
 		}
 		p.Steps = append(p.Steps, plan.Step{
-			ID: part.id, Title: part.title, Action: plan.Create, Reason: reason, Needs: among(part.needs, p.Steps), Disruption: plan.NoDisruption,
-			Run: func(ctx context.Context, report plan.Reporter) error { return b.run(ctx, part, report) },
+			ID: part.id, Title: part.title, Object: object, Action: plan.Create, Reason: reason, Needs: among(part.needs, p.Steps),
+			Disruption: plan.NoDisruption,
+			Run:        func(ctx context.Context, report plan.Reporter) error { return b.run(ctx, part, report) },
 		})
 	}
 	p.Steps = append(p.Steps, plan.Step{
@@ -171,6 +172,11 @@ func (b *builder) plan() (plan.Plan, error) {
 		Needs: ids(p.Steps), Run: func(context.Context, plan.Reporter) error { return b.record() },
 	})
 	return p, nil
+}
+
+// objectOf shortens the path of a part to what tells it from others, like "layers/6d14e213aad4".
+func objectOf(path string) string {
+	return filepath.Base(filepath.Dir(path)) + "/" + filepath.Base(path)[:12]
 }
 
 // among returns those of the needed steps that are in the plan, as a list that is never nil.

@@ -181,6 +181,31 @@ func TestALostPartIsMadeAgain(t *testing.T) {
 	}
 }
 
+func TestADamagedProgramIsNotBuiltIn(t *testing.T) {
+	o := localOptions(t)
+	write(t, o.Programs[0].Path, "damaged kubelet")
+	_, err := image.Build(t.Context(), o, nil)
+	if err == nil || !strings.Contains(err.Error(), `program "kubelet" of the release is damaged`) {
+		t.Errorf("the error is %v", err)
+	}
+	if m, err := image.Current(o); err != nil || m.Built {
+		t.Errorf("the image is %+v, %v", m, err)
+	}
+}
+
+func TestLookingChangesNothing(t *testing.T) {
+	o := localOptions(t)
+	if _, err := image.Current(o); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := image.Plan(o); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(o.Store); err == nil {
+		t.Error("the store was made")
+	}
+}
+
 func TestUpdateChoosesNewerPackages(t *testing.T) {
 	o := localOptions(t)
 	before := build(t, o)

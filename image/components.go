@@ -71,7 +71,7 @@ func (b *builder) componentLayers(r recipe, made map[string]*oci.Layer) ([]*oci.
 	}
 	for _, l := range r.layers {
 		key := fmt.Sprint(l.dir, l.names)
-		if err := add(key, func() ([]oci.Entry, error) { return b.programEntries(l), nil }); err != nil {
+		if err := add(key, func() ([]oci.Entry, error) { return b.programEntries(l) }); err != nil {
 			return nil, err
 		}
 	}
@@ -79,10 +79,13 @@ func (b *builder) componentLayers(r recipe, made map[string]*oci.Layer) ([]*oci.
 }
 
 // programEntries holds each file once, whatever number of names it has.
-func (b *builder) programEntries(l programLayer) []oci.Entry {
+func (b *builder) programEntries(l programLayer) ([]oci.Entry, error) {
 	names, source := map[string][]string{}, map[string]string{}
 	for _, name := range l.names {
 		p := b.program(name)
+		if err := b.verify(p); err != nil {
+			return nil, err
+		}
 		names[p.Digest] = append(names[p.Digest], name)
 		source[p.Digest] = p.Path
 	}
@@ -90,7 +93,7 @@ func (b *builder) programEntries(l programLayer) []oci.Entry {
 	for _, digest := range slices.Sorted(maps.Keys(names)) {
 		entries = append(entries, oci.Program(source[digest], l.dir, names[digest]...)...)
 	}
-	return entries
+	return entries, nil
 }
 
 func (b *builder) toolsEntries() ([]oci.Entry, error) {

@@ -47,7 +47,16 @@ func (c digestCache) of(path string) (string, error) {
 		return "", fmt.Errorf("reading %q: it was changed meanwhile", path)
 	}
 	known[path] = id
-	return id.Digest, writeJSON(c.path, known)
+	c.write(known)
+	return id.Digest, nil
+}
+
+// write remembers the digests for the next time. It is no error if it cannot, as for a user who only looks at another's
+// store: the file is read again then. A store that is not there is not made for it.
+func (c digestCache) write(known map[string]fileID) {
+	if isDir(filepath.Dir(c.path)) {
+		_ = writeJSON(c.path, known)
+	}
 }
 
 func (c digestCache) read() map[string]fileID {

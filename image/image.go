@@ -9,6 +9,8 @@
 //	states/<digest>/    var/lib/containerd with all container images, made from release and tools
 //	images/<digest>/    image.json: which layers and which state make this image
 //	debian/             the lock of the base packages, and their cache
+//	image.lock          held while the store is changed
+//	image-digests.json  digests of files that need not be read again
 //
 // Everything is made under a temporary name and renamed when it is complete. Programs are hard links to the release's store
 // throughout, also within the container state, so that they lie on the disk and in the page cache once. Nothing here

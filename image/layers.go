@@ -103,12 +103,27 @@ func (b *builder) makeRelease(_ context.Context, dir string, report plan.Reporte
 		if to == "" {
 			continue
 		}
+		if err := b.verify(p); err != nil {
+			return err
+		}
 		if err := makeDir(dir, filepath.Dir(to)); err != nil {
 			return err
 		}
 		if err := os.Link(p.Path, filepath.Join(dir, to)); err != nil {
 			return fmt.Errorf("linking program %q from the release's store: %w", p.Name, err)
 		}
+	}
+	return nil
+}
+
+// verify makes sure that a program is what it is called before an image is called after it.
+func (b *builder) verify(p Program) error {
+	digest, err := digestCache{b.digestCache()}.of(p.Path)
+	if err != nil {
+		return fmt.Errorf("reading program %q of the release: %w", p.Name, err)
+	}
+	if digest != p.Digest {
+		return fmt.Errorf("program %q of the release is damaged: %q has the digest %s (make it again with: slipway release build)", p.Name, p.Path, digest)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package image_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -116,4 +117,30 @@ func agentOf(programs string) string {
 		return agent
 	}
 	return filepath.Join(programs, "runc")
+}
+
+// TestRealBuildCanBeInterrupted stops the making of the container state at several moments.
+func TestRealBuildCanBeInterrupted(t *testing.T) {
+	o := realOptions(t)
+	m, err := image.Build(t.Context(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, after := range []time.Duration{100, 300, 600, 1000, 1500, 2000, 2500} {
+		if err := os.RemoveAll(filepath.Dir(m.StateDir)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), after*time.Millisecond)
+		begin := time.Now()
+		_, err := image.Build(ctx, o, nil)
+		cancel()
+		t.Logf("told to stop after %s, stopped after %s: %v", after*time.Millisecond, time.Since(begin), err)
+		left, gerr := filepath.Glob(filepath.Join(o.Store, "states", ".unfinished*"))
+		if gerr != nil || len(left) > 0 {
+			t.Errorf("left over: %v, %v", left, gerr)
+		}
+	}
+	if again, err := image.Build(t.Context(), o, nil); err != nil || again.Digest != m.Digest {
+		t.Errorf("built again it is %+v, %v", again, err)
+	}
 }

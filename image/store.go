@@ -25,7 +25,7 @@ func (s store) lockFile(arch string) string {
 	return filepath.Join(s.dir, "debian", "node-"+arch+".lock.json")
 }
 func (s store) builderLock() string { return filepath.Join(s.dir, "image.lock") }
-func (s store) digestCache() string { return filepath.Join(s.dir, "debian", "digests.json") }
+func (s store) digestCache() string { return filepath.Join(s.dir, "image-digests.json") }
 
 func hexOf(digest string) string { return strings.TrimPrefix(digest, "sha256:") }
 

@@ -39,14 +39,43 @@ func (c Compile) Fetch(ctx context.Context, store Store, want Supported, arch st
 	return Release{Kubernetes: want.Kubernetes, Arch: arch, Programs: programs, Components: maps.Clone(want.Components)}, nil
 }
 
-// programs returns what the modules compile to, from memory where possible.
-func (c Compile) programs(ctx context.Context, store Store, modules []Module, arch string, report plan.Reporter) ([]Program, error) {
-	dist := c.Dist
-	if dist == "" {
-		var err error
-		if dist, err = FindDist(); err != nil {
-			return nil, err
+// Programs compiles modules that belong to no release, such as TestModule, into the store, from memory where possible. They
+// are kept until the next Collect.
+func (c Compile) Programs(ctx context.Context, store Store, modules []Module, arch string, report plan.Reporter) ([]Program, error) {
+	unlock, err := store.Lock(ctx, report)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return c.programs(ctx, store, modules, arch, report)
+}
+
+// ready says what is missing for compiling the modules, without beginning.
+func (c Compile) ready(ctx context.Context, modules []Module, arch string) error {
+	dist, err := c.dist()
+	if err != nil {
+		return err
+	}
+	for _, m := range modules {
+		if _, err := findToolchain(ctx, m, filepath.Join(dist, m.Dir), arch); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (c Compile) dist() (string, error) {
+	if c.Dist != "" {
+		return c.Dist, nil
+	}
+	return FindDist()
+}
+
+// programs returns what the modules compile to. The caller holds the store's lock.
+func (c Compile) programs(ctx context.Context, store Store, modules []Module, arch string, report plan.Reporter) ([]Program, error) {
+	dist, err := c.dist()
+	if err != nil {
+		return nil, err
 	}
 	var programs []Program
 	var pending []*job

@@ -53,7 +53,15 @@ func (d Download) Name() string { return "downloaded from the official sites" }
 // Fetch implements Source.
 func (d Download) Fetch(ctx context.Context, store Store, want Supported, arch string, report plan.Reporter) (Release, error) {
 	r := Release{Kubernetes: want.Kubernetes, Arch: arch, Components: maps.Clone(want.Components), Pulled: map[string]string{}}
-	for _, f := range officialFiles(want, arch) {
+	files, compiled := officialFiles(want, arch), []Module{flannelModule(want)}
+	// Before hundreds of megabytes: is anybody there, and can the rest be compiled?
+	if _, err := d.checksum(ctx, files[0]); err != nil {
+		return Release{}, fmt.Errorf("downloading %s: %w", path.Base(files[0].path), err)
+	}
+	if err := d.Compile.ready(ctx, compiled, arch); err != nil {
+		return Release{}, fmt.Errorf("compiling what no site has: %w", err)
+	}
+	for _, f := range files {
 		programs, err := d.fetch(ctx, store, f, report)
 		if err != nil {
 			return Release{}, fmt.Errorf("downloading %s: %w", path.Base(f.path), err)
@@ -66,11 +74,11 @@ func (d Download) Fetch(ctx context.Context, store Store, want Supported, arch s
 	}
 	r.Programs, r.Pulled[Pause] = append(r.Programs, program), image
 
-	compiled, err := d.Compile.programs(ctx, store, []Module{flannelModule(want)}, arch, report)
+	programs, err := d.Compile.programs(ctx, store, compiled, arch, report)
 	if err != nil {
 		return Release{}, fmt.Errorf("compiling what no site has: %w", err)
 	}
-	r.Programs = append(r.Programs, compiled...)
+	r.Programs = append(r.Programs, programs...)
 	return r, nil
 }
 

@@ -177,6 +177,18 @@ func TestDownloadFailsAtOnceWhenNobodyIsThere(t *testing.T) {
 	}
 }
 
+func TestDownloadLooksForGoBeforeItFetchesAnything(t *testing.T) {
+	at := newSite(t, mustFind(t))
+	t.Setenv("PATH", t.TempDir())
+	store := Store{Root: t.TempDir()}
+	_, err := Ensure(t.Context(), store, mustFind(t), "amd64", []Source{at.Download}, nil)
+	var missing *MissingToolError
+	if !errors.As(err, &missing) {
+		t.Errorf("got %v", err)
+	}
+	holdsNothing(t, store)
+}
+
 func TestDownloadSaysWhichFileASiteLacks(t *testing.T) {
 	at := newSite(t, mustFind(t))
 	for _, f := range officialFiles(mustFind(t), "amd64") {

@@ -65,17 +65,25 @@ const ours = "github.com/slipway-dev/slipway/dist/"
 // kubernetesModule makes one file that is six programs.
 func kubernetesModule(s Supported) Module {
 	dir := "kubernetes-" + s.Kubernetes.Line()
-	major, minor, _ := strings.Cut(s.Kubernetes.Line(), ".")
-	const version = "k8s.io/component-base/version."
 	return Module{Dir: dir, Builds: []Build{{
 		Outputs: []Output{{From: ours + dir, Programs: in("/usr/local/bin",
 			"kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet")}},
-		Stamps: map[string]string{
-			version + "gitVersion":   s.Kubernetes.String(),
-			version + "gitMajor":     major,
-			version + "gitMinor":     minor,
-			version + "gitTreeState": "clean",
-		},
+		Stamps: kubernetesStamps(s.Kubernetes),
+	}}}
+}
+
+func kubernetesStamps(v Version) map[string]string {
+	major, minor, _ := strings.Cut(v.Line(), ".")
+	const version = "k8s.io/component-base/version."
+	return map[string]string{version + "gitVersion": v.String(), version + "gitMajor": major, version + "gitMinor": minor, version + "gitTreeState": "clean"}
+}
+
+// TestModule is what benchmarks and end-to-end tests compile besides a release: upstream's kubeadm and agnhost.
+func TestModule(s Supported) Module {
+	const kubernetes = "k8s.io/kubernetes/"
+	return Module{Dir: "testing", Builds: []Build{{
+		Outputs: each("/usr/local/bin", kubernetes+"cmd/kubeadm", kubernetes+"test/images/agnhost"),
+		Stamps:  kubernetesStamps(s.Kubernetes),
 	}}}
 }
 

@@ -77,7 +77,7 @@ func Ensure(ctx context.Context, store Store, want Supported, arch string, sourc
 	for _, source := range sources {
 		r, err := supply(ctx, source, store, want, arch, report)
 		if err == nil {
-			report.Became(r.Name(), source.Name())
+			report.Became(r.Kubernetes.String(), source.Name())
 			return r, nil
 		}
 		if ctx.Err() != nil {

@@ -25,8 +25,7 @@ const (
 	bridgeName = "machines"
 )
 
-// MachineRange is the range every cluster's machines are in; UplinkRange is where the links to the host are allocated.
-// Gateway is the bridge's address, and FirstMachine the lowest one a machine gets.
+// MachineRange returns the range that the machines of every cluster are in.
 func MachineRange() netip.Prefix { return netip.MustParsePrefix("10.213.0.0/24") }
 
 // UplinkRange returns the range from which links between clusters and the host get their addresses.

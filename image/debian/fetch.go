@@ -37,7 +37,8 @@ func NewClient(cache string, apt Apt) *Client {
 	return &Client{
 		http: &http.Client{Transport: &http.Transport{
 			Proxy: apt.Proxy, DialContext: dialer.DialContext, TLSHandshakeTimeout: 5 * time.Second,
-			ResponseHeaderTimeout: 20 * time.Second, MaxIdleConnsPerHost: 8, DisableCompression: true,
+			ResponseHeaderTimeout: 20 * time.Second, MaxIdleConnsPerHost: 8, IdleConnTimeout: 10 * time.Second,
+			DisableCompression: true,
 		}},
 		apt: apt, cache: cache, root: "/", now: time.Now, idle: 20 * time.Second, retry: time.Second,
 	}

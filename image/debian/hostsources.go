@@ -27,7 +27,10 @@ func HostSources(root string) (sources []Source, reason string, err error) {
 	for _, s := range all {
 		if ofRelease(s.Suite, codenames) && slices.Contains(s.Components, "main") && fetchable(s.URI) {
 			s.Components = []string{"main"}
-			sources = append(sources, s)
+			known := func(other Source) bool { return other.URI == s.URI && other.Suite == s.Suite }
+			if !slices.ContainsFunc(sources, known) {
+				sources = append(sources, s)
+			}
 		}
 	}
 	if len(sources) > 0 {
