@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/slipway-dev/slipway/config"
 	"github.com/slipway-dev/slipway/node/kubeadm"
+	"github.com/slipway-dev/slipway/node/tuning"
 	"github.com/slipway-dev/slipway/release"
 )
 
@@ -72,8 +75,9 @@ func (m firstMachine) userData(a authorities) ([]byte, error) {
 			Encoding: "base64", Content: base64.StdEncoding.EncodeToString(f.data),
 		})
 	}
-	for _, name := range patchNames() {
-		files = append(files, cloudFile{Path: path.Join(patchesDir, name), Owner: "root:root", Permissions: "0644", Content: patches[name]})
+	patches := tuned().Patches()
+	for _, name := range slices.Sorted(maps.Keys(patches)) {
+		files = append(files, cloudFile{Path: path.Join(patchesDir, name), Owner: "root:root", Permissions: "0644", Content: string(patches[name])})
 	}
 	files = append(files, cloudFile{Path: kubeadmConfig, Owner: "root:root", Permissions: "0600", Content: string(documents)})
 	body, err := config.Render(map[string]any{
@@ -107,8 +111,9 @@ func (m firstMachine) initConfiguration() kubeadm.InitConfiguration {
 			Name: m.Machine, CRISocket: containerdSocket, ImagePullPolicy: corev1.PullIfNotPresent,
 			Taints:           []corev1.Taint{}, // the only node must take workloads
 			KubeletExtraArgs: []kubeadm.Arg{{Name: "node-ip", Value: m.Address.String()}},
-			// The kernel is the host's and was checked there; its configuration cannot be read from inside.
-			IgnorePreflightErrors: []string{"SystemVerification"},
+			// The kernel is the host's and was checked there; its configuration cannot be read from inside. The container runtime
+			// starts at the same moment as init does, and the kubelet waits for it.
+			IgnorePreflightErrors: []string{"SystemVerification", "CRI", "ContainerRuntimeVersion"},
 		},
 		Patches: &kubeadm.Patches{Directory: patchesDir},
 		// What these would do is done from outside, where it needs no pod.
@@ -117,8 +122,7 @@ func (m firstMachine) initConfiguration() kubeadm.InitConfiguration {
 }
 
 func (m firstMachine) clusterConfiguration() kubeadm.ClusterConfiguration {
-	alone := []kubeadm.Arg{{Name: "leader-elect", Value: "false"}}
-	return kubeadm.ClusterConfiguration{
+	c := kubeadm.ClusterConfiguration{
 		TypeMeta:             metav1.TypeMeta{APIVersion: kubeadm.APIVersion, Kind: "ClusterConfiguration"},
 		ClusterName:          m.Cluster,
 		KubernetesVersion:    m.Release.Kubernetes.String(),
@@ -131,18 +135,23 @@ func (m firstMachine) clusterConfiguration() kubeadm.ClusterConfiguration {
 		ControllerManager: kubeadm.ControlPlaneComponent{
 			// Some forty controllers fetch a token each before they start; at the default of 20 requests a second that takes
 			// four of the seconds between "the API answers" and "the first pod is scheduled". The API server has its own fair queues.
-			ExtraArgs: append(alone, kubeadm.Arg{Name: "kube-api-qps", Value: "100"}, kubeadm.Arg{Name: "kube-api-burst", Value: "200"}),
+			ExtraArgs: []kubeadm.Arg{{Name: "kube-api-qps", Value: "100"}, {Name: "kube-api-burst", Value: "200"}},
 		},
-		Scheduler:         kubeadm.ControlPlaneComponent{ExtraArgs: alone},
 		Etcd: kubeadm.Etcd{Local: &kubeadm.LocalEtcd{
 			DataDir: "/var/lib/etcd", ImageMeta: kubeadm.ImageMeta{ImageTag: tagOf(m.Release.Image(release.Etcd))},
-			// A single member has nobody to tell that it lives: each tick only costs. Ten times the default still elects
-			// within seconds should the member be restarted.
-			ExtraArgs: []kubeadm.Arg{{Name: "heartbeat-interval", Value: "500"}, {Name: "election-timeout", Value: "2500"}},
 		}},
 		DNS:                 kubeadm.DNS{ImageMeta: kubeadm.ImageMeta{ImageTag: tagOf(m.Release.Image(release.CoreDNS))}},
 		EncryptionAlgorithm: "ECDSA-P256",
 	}
+	tuned().Apply(&c)
+	return c
+}
+
+// tuned makes a control plane without peers start sooner and idle cheaper.
+func tuned() tuning.Tuning {
+	t := tuning.SingleControlPlane()
+	t.ReadinessPeriod, t.LivenessPeriod = 15, 20
+	return t
 }
 
 // kubeletConfiguration is what a kubelet in a system container needs besides kubeadm's defaults: its cgroup was made by the

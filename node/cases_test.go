@@ -1,9 +1,11 @@
 package node_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slipway-dev/slipway/host/hosttest"
 	"github.com/slipway-dev/slipway/node"
@@ -182,15 +184,12 @@ func TestSkippedPhasesAndStepsAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestControllersMayStartWhenTheAPIServerAnswers(t *testing.T) {
+func TestComponentsMayStartEachWhenTheOneBeforeAnswers(t *testing.T) {
 	api := &apitest.Server{}
-	r := mustInit(t, machine(api), api, clusterYAML, func(o *node.InitOptions) { o.ControllersLater = true })
+	r := mustInit(t, machine(api), api, clusterYAML, func(o *node.InitOptions) { o.ControllersLater, o.APIServerLater = true, true })
 	at := func(id string) int { return slices.Index(r.steps, id) }
-	if at("control-plane/scheduler") < at("wait-control-plane/api") || at("control-plane/apiserver") > at("kubelet-start") {
+	if at("control-plane/scheduler") < at("wait-control-plane/api") || at("control-plane/apiserver") < at("wait-control-plane/etcd") || at("wait-control-plane/api") < at("control-plane/apiserver") {
 		t.Errorf("order %v", r.steps)
-	}
-	if again := mustInit(t, machine(api), api, clusterYAML); len(again.steps) == 0 {
-		t.Error("nothing ran")
 	}
 }
 
@@ -202,6 +201,27 @@ func TestTheKubeletStartsBeforeAnythingIsAskedOfTheCluster(t *testing.T) {
 		if strings.HasPrefix(id, "certs/") && i > start || strings.HasPrefix(id, "upload-config") && i < start {
 			t.Errorf("%s at the wrong time: %v", id, r.steps)
 		}
+	}
+}
+
+func TestAKubeletThatDoesNotRegisterIsRestartedOnce(t *testing.T) {
+	api := &apitest.Server{}
+	h := machine(api)
+	starts := 0
+	h.Install("systemctl", func(_ context.Context, p *hosttest.Process) int {
+		if !slices.Equal(p.Args, []string{"restart", "kubelet"}) {
+			return 3
+		}
+		p.Host.Listen(10248)
+		api.Start()
+		if starts++; starts == 2 {
+			api.Put("/api/v1/nodes/cp-1", map[string]any{"metadata": map[string]any{"name": "cp-1"}, "spec": map[string]any{}})
+		}
+		return 0
+	})
+	mustInit(t, h, api, clusterYAML, func(o *node.InitOptions) { o.RegisterWithin = 5 * time.Millisecond })
+	if starts != 2 {
+		t.Errorf("the kubelet was started %d times", starts)
 	}
 }
 

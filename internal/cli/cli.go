@@ -88,6 +88,7 @@ func rootCommand(streams term.Streams, program string) *cobra.Command {
 		}
 		return nil
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return term.WithHint(err, "%s --help lists the flags", cmd.CommandPath())
 	})

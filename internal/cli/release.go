@@ -27,7 +27,7 @@ func releaseCommand(o *options) *cobra.Command {
 		releaseListCommand(o),
 		releaseGetCommand(o, "build", "Compile a release from Go modules, unless it is in the store", "compile"),
 		releaseGetCommand(o, "pull", "Download a release from the official sites, unless it is in the store", "download"),
-		releaseExportCommand(o), releaseImportCommand(o),
+		releaseExportCommand(o), releaseImportCommand(o), releasePathCommand(o),
 	)
 	return cmd
 }
@@ -183,6 +183,38 @@ func releaseImportCommand(o *options) *cobra.Command {
 					return nil
 				},
 			})
+		},
+	}
+}
+
+func releasePathCommand(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "path PROGRAM [VERSION]",
+		Short: "Print where a program of a release is in the store",
+		Args:  cobra.RangeArgs(1, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			local, err := o.local(sourceFlags{})
+			if err != nil {
+				return err
+			}
+			want, err := release.Find(nameOr(args[1:], ""))
+			if err != nil {
+				return err
+			}
+			r, err := local.Store().Lookup(want.Kubernetes, local.Arch)
+			if err != nil {
+				return term.WithHint(err, "slipway release build %s makes it", want.Kubernetes)
+			}
+			program, ok := r.Program(args[0])
+			if !ok {
+				var names []string
+				for _, p := range r.Programs {
+					names = append(names, p.Name)
+				}
+				return term.WithHint(fmt.Errorf("release %s has no program %q", want.Kubernetes, args[0]), "it has %s", strings.Join(names, ", "))
+			}
+			_, err = fmt.Fprintln(o.streams.Out, local.Store().Path(program.Digest))
+			return err
 		},
 	}
 }

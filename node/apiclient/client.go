@@ -23,6 +23,9 @@ import (
 // requestTimeout bounds one request: a server that has taken it and stays silent that long will not answer.
 const requestTimeout = 10 * time.Second
 
+// idleTimeout is after how long without requests a connection is given up: the process may live for years.
+const idleTimeout = 30 * time.Second
+
 // Transport makes what carries requests; it is where tests put a server of their own.
 type Transport func(*tls.Config) http.RoundTripper
 
@@ -59,7 +62,7 @@ func (t Transport) Make(c *tls.Config) http.RoundTripper {
 	if t != nil {
 		return t(c)
 	}
-	return &http.Transport{TLSClientConfig: c, ForceAttemptHTTP2: true, TLSHandshakeTimeout: requestTimeout}
+	return &http.Transport{TLSClientConfig: c, ForceAttemptHTTP2: true, TLSHandshakeTimeout: requestTimeout, IdleConnTimeout: idleTimeout}
 }
 
 // Error is the API server's refusal of a request.

@@ -98,6 +98,16 @@ func etcdHealth(extra []kubeadm.Arg, loopback string) health {
 	return h
 }
 
+// EtcdHealthURL is where the etcd member on this node says whether it serves.
+func EtcdHealthURL(in *kubeadm.Init) (string, error) {
+	host, err := loopback(in.LocalAPIEndpoint.AdvertiseAddress)
+	if err != nil {
+		return "", err
+	}
+	h := etcdHealth(in.Cluster.Etcd.Local.ExtraArgs, host)
+	return strings.ToLower(string(h.scheme)) + "://" + net.JoinHostPort(h.host, strconv.Itoa(int(h.port))) + "/readyz", nil
+}
+
 func etcdURL(host string, port int) string {
 	return "https://" + net.JoinHostPort(host, strconv.Itoa(port))
 }

@@ -5,7 +5,9 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/slipway-dev/slipway/node/apiclient"
 	"github.com/slipway-dev/slipway/node/kubeadm"
 	"github.com/slipway-dev/slipway/plan"
 )
@@ -23,13 +25,23 @@ func MarkControlPlane() Phase {
 
 // markControlPlane waits for the kubelet to register the node, and for that reason as long as for the kubelet's health.
 func (w *World) markControlPlane(ctx context.Context) error {
-	c, err := w.admin()
+	c, err := w.client()
 	if err != nil {
 		return err
 	}
-	return w.poll(ctx, "the node's registration", w.Config.Timeouts.KubeletHealthCheck, func(ctx context.Context) error {
+	update := func(ctx context.Context) error {
 		return c.UpdateNode(ctx, w.Config.NodeRegistration.Name, func(n *corev1.Node) { mark(n, w.Config.NodeRegistration.Taints) })
-	})
+	}
+	if within := w.Options.RegisterWithin; within > 0 {
+		err := w.poll(ctx, "the node's registration", &metav1.Duration{Duration: within}, update)
+		if err == nil || !apiclient.IsNotFound(err) {
+			return err
+		}
+		if err := w.restartKubelet(ctx); err != nil {
+			return err
+		}
+	}
+	return w.poll(ctx, "the node's registration", w.Config.Timeouts.KubeletHealthCheck, update)
 }
 
 func mark(n *corev1.Node, taints []corev1.Taint) {

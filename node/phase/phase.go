@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/slipway-dev/slipway/host"
@@ -26,7 +27,7 @@ const (
 	kubeletDir    = "/var/lib/kubelet"
 )
 
-// World is what the phases of one node look at. It is read only once the first phase is planned.
+// World is what the phases of one node look at. Build prepares it; after that it is only read.
 type World struct {
 	Host   host.Host
 	Config *kubeadm.Init
@@ -42,6 +43,8 @@ type World struct {
 		kubelet   []file
 		shared    []byte // the configuration of all kubelets
 	}
+	// client talks to the node's own API server; it is made when the first step needs it.
+	client func() (*apiclient.Client, error)
 }
 
 // render makes the files that several phases look at.
@@ -65,6 +68,13 @@ type Options struct {
 	// ControllersLater starts controller manager and scheduler only when the API server answers, so that they do not compete
 	// with it for the processor and do not fail for want of it.
 	ControllersLater bool
+	// APIServerLater starts the API server only when etcd answers: the API server tries at once to reach it, and again only
+	// after a second.
+	APIServerLater bool
+	// RegisterWithin restarts the kubelet once when it has not registered the node so long after the API server answers; 0
+	// leaves it alone. A kubelet that was refused tries again after pauses that double up to 7 s, and has nothing to lose by
+	// starting anew.
+	RegisterWithin time.Duration
 	// Poll is how often a component that is starting is asked; 0 means DefaultPoll.
 	Poll time.Duration
 	// Transport carries requests to the components; nil means the network.
@@ -99,6 +109,7 @@ func Build(name string, w *World, phases []Phase, skip []string) (plan.Plan, err
 	if err := w.render(); err != nil {
 		return plan.Plan{}, err
 	}
+	w.client = sync.OnceValues(w.admin)
 	p := plan.Plan{Name: name}
 	for _, ph := range phases {
 		if slices.Contains(skip, ph.Name) {

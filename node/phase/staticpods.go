@@ -32,7 +32,7 @@ func (w *World) manifestNeeds(component string) []string {
 	case manifest.Etcd:
 		return append(needs, "certs/etcd-ca", "certs/etcd-server", "certs/etcd-peer", "certs/etcd-healthcheck-client")
 	case manifest.APIServer:
-		return append(needs, "certs/")
+		return append(needs, "certs/", etcdAnswers)
 	case manifest.ControllerManager:
 		needs = append(needs, "certs/", "kubeconfig/controller-manager")
 	default:
@@ -51,24 +51,42 @@ func Etcd() Phase {
 	}}
 }
 
-// ControlPlane writes the manifests of the control plane.
+// ControlPlane writes the manifests of the control plane, save those that are to start later.
 func ControlPlane() Phase {
 	return Phase{Name: "control-plane", Short: "Generate all static Pod manifest files necessary to establish the control plane", Plan: func(w *World) ([]Step, error) {
-		if w.Options.ControllersLater {
-			return w.planManifests(manifest.APIServer)
+		var components []string
+		if !w.apiServerLater() {
+			components = append(components, manifest.APIServer)
 		}
-		return w.planManifests(manifest.APIServer, manifest.ControllerManager, manifest.Scheduler)
+		if !w.Options.ControllersLater {
+			components = append(components, manifest.ControllerManager, manifest.Scheduler)
+		}
+		return w.planManifests(components...)
 	}}
 }
 
-// Controllers writes the manifests of controller manager and scheduler when they are to start after the API server.
-func Controllers() Phase {
+// LateAPIServer writes the API server's manifest when it is to start after etcd.
+func LateAPIServer() Phase {
+	return Phase{Name: "control-plane", Short: "Generate the manifest of what starts after etcd", Plan: func(w *World) ([]Step, error) {
+		if !w.apiServerLater() {
+			return nil, nil
+		}
+		return w.planManifests(manifest.APIServer)
+	}}
+}
+
+// LateControllers writes the manifests of controller manager and scheduler when they are to start after the API server.
+func LateControllers() Phase {
 	return Phase{Name: "control-plane", Short: "Generate the manifests of what starts after the API server", Plan: func(w *World) ([]Step, error) {
 		if !w.Options.ControllersLater {
 			return nil, nil
 		}
 		return w.planManifests(manifest.ControllerManager, manifest.Scheduler)
 	}}
+}
+
+func (w *World) apiServerLater() bool {
+	return w.Options.APIServerLater && w.Config.Cluster.Etcd.Local != nil
 }
 
 func (w *World) planManifests(components ...string) ([]Step, error) {

@@ -78,7 +78,7 @@ func (w *World) objectStep(id, title string, objects func() ([]apiclient.Object,
 
 // ensure writes objects one after the other; each is left alone when it is as it should be.
 func (w *World) ensure(ctx context.Context, objects ...apiclient.Object) error {
-	c, err := w.admin()
+	c, err := w.client()
 	if err != nil {
 		return err
 	}

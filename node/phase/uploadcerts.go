@@ -71,7 +71,7 @@ func (w *World) uploadToken(ctx context.Context) (metav1.OwnerReference, error) 
 	if err := w.ensure(ctx, secret); err != nil {
 		return metav1.OwnerReference{}, err
 	}
-	c, err := w.admin()
+	c, err := w.client()
 	if err != nil {
 		return metav1.OwnerReference{}, err
 	}

@@ -22,11 +22,28 @@ import (
 // APIAnswers is the step after which objects can be written.
 const APIAnswers = "wait-control-plane/api"
 
+// etcdAnswers is the step after which the API server can reach etcd.
+const etcdAnswers = "wait-control-plane/etcd"
+
+// EtcdAnswers waits until etcd serves, when the API server is to start after that.
+func EtcdAnswers() Phase {
+	return Phase{Name: "wait-control-plane", Short: "Wait for etcd to serve", Plan: func(w *World) ([]Step, error) {
+		if !w.apiServerLater() {
+			return nil, nil
+		}
+		url, err := manifest.EtcdHealthURL(w.Config)
+		if err != nil {
+			return nil, err
+		}
+		return []Step{w.healthStep(manifest.Etcd, url, w.Config.Timeouts.ControlPlaneComponentHealthCheck, "etcd/local")}, nil
+	}}
+}
+
 // API waits until the API server takes objects: until the namespace that they go into exists, which it makes itself soon
 // after it starts. That is earlier than /readyz says so, and nothing else is needed.
 func API() Phase {
 	return Phase{Name: "wait-control-plane", Short: "Wait for the control plane to start", Plan: func(w *World) ([]Step, error) {
-		return []Step{{After: []string{"preflight", "kubeconfig/", "kubelet-start"}, Step: plan.Step{
+		return []Step{{After: []string{"preflight", "kubeconfig/", "kubelet-start", "control-plane/apiserver"}, Step: plan.Step{
 			ID: APIAnswers, Title: "API server", Object: w.Config.LocalAPIEndpoint.URL(), Action: plan.Run, Reason: "what follows is written into the cluster",
 			Run: func(ctx context.Context, _ plan.Reporter) error { return w.waitForAPI(ctx) },
 		}}}, nil
@@ -49,7 +66,7 @@ func planHealthy(w *World) ([]Step, error) {
 	return append(steps, Step{After: []string{APIAnswers}, Step: plan.Step{
 		ID: "wait-control-plane/" + manifest.APIServer, Title: manifest.APIServer + " healthy", Object: w.Config.LocalAPIEndpoint.URL() + "/livez", Action: plan.Run,
 		Run: func(ctx context.Context, _ plan.Reporter) error {
-			c, err := w.admin()
+			c, err := w.client()
 			if err != nil {
 				return err
 			}
@@ -99,7 +116,7 @@ func componentURL(c *kubeadm.ControlPlaneComponent, port int, path string) strin
 }
 
 func (w *World) waitForAPI(ctx context.Context) error {
-	c, err := w.admin()
+	c, err := w.client()
 	if err != nil {
 		return err
 	}

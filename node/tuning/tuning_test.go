@@ -19,7 +19,7 @@ func TestWhatAUserSetStays(t *testing.T) {
 	if v, _ := kubeadm.Value(c.ControllerManager.ExtraArgs, "leader-elect"); v != "false" {
 		t.Errorf("controller manager: %v", c.ControllerManager.ExtraArgs)
 	}
-	if v, _ := kubeadm.Value(c.Etcd.Local.ExtraArgs, "election-timeout"); v != "500" {
+	if v, _ := kubeadm.Value(c.Etcd.Local.ExtraArgs, "election-timeout"); v != "100" {
 		t.Errorf("etcd: %v", c.Etcd.Local.ExtraArgs)
 	}
 }

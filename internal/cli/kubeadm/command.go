@@ -22,6 +22,7 @@ func Command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.PersistentFlags().IntP("v", "v", 0, "1 and above also tell when a step begins")
 	root.AddCommand(initCommand(), tokenCommand(), configCommand(), versionCommand())
 	for _, name := range later() {
 		root.AddCommand(laterCommand(name))

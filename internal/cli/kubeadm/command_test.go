@@ -91,7 +91,7 @@ func TestDryRunPrintsThePlan(t *testing.T) {
 	if _, err := os.Stat("/etc/kubernetes"); err == nil {
 		t.Skip("this machine is a node: the plan would depend on it")
 	}
-	out, err := run(t, "init", "--dry-run", "--apiserver-advertise-address", "10.5.0.2", "--node-name", "cp-1", "--cri-socket", "unix:///run/x.sock")
+	out, err := run(t, "init", "-v5", "--dry-run", "--apiserver-advertise-address", "10.5.0.2", "--node-name", "cp-1", "--cri-socket", "unix:///run/x.sock")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,17 +25,17 @@ import (
 
 // initFlags are kubeadm's flags of init.
 type initFlags struct {
-	config                                    string
-	advertiseAddress, nodeName, criSocket     string
-	kubernetesVersion, imageRepository        string
-	podNetwork, serviceNetwork, dnsDomain     string
-	controlPlaneEndpoint, certDir, patches    string
-	token, certificateKey                     string
-	bindPort                                  int32
-	tokenTTL                                  time.Duration
-	certSANs, ignorePreflight, skipPhases     []string
-	dryRun, uploadCerts, skipTokenPrint       bool
-	skipCertificateKeyPrint, controllersLater bool
+	config                                                    string
+	advertiseAddress, nodeName, criSocket                     string
+	kubernetesVersion, imageRepository                        string
+	podNetwork, serviceNetwork, dnsDomain                     string
+	controlPlaneEndpoint, certDir, patches                    string
+	token, certificateKey                                     string
+	bindPort                                                  int32
+	tokenTTL, registerWithin                                  time.Duration
+	certSANs, ignorePreflight, skipPhases                     []string
+	dryRun, uploadCerts, skipTokenPrint                       bool
+	apiServerLater, skipCertificateKeyPrint, controllersLater bool
 }
 
 func initCommand() *cobra.Command {
@@ -76,13 +76,15 @@ func (f *initFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.uploadCerts, "upload-certs", false, "keep the certificates, encrypted, in the cluster for further control plane nodes")
 	fs.BoolVar(&f.skipTokenPrint, "skip-token-print", false, "do not print the token")
 	fs.BoolVar(&f.skipCertificateKeyPrint, "skip-certificate-key-print", false, "do not print the certificate key")
+	fs.DurationVar(&f.registerWithin, "register-within", 0, "restart the kubelet once when it has not registered the node so long after the API server answers")
+	fs.BoolVar(&f.apiServerLater, "apiserver-later", false, "start the API server when etcd answers")
 	fs.BoolVar(&f.controllersLater, "controllers-later", false, "start controller manager and scheduler when the API server answers")
 }
 
 // mixable are the flags that may stand beside --config, which says everything else.
 func mixable(name string) bool {
 	return strings.HasPrefix(name, "skip-") ||
-		slices.Contains([]string{"config", "ignore-preflight-errors", "dry-run", "node-name", "upload-certs", "controllers-later"}, name)
+		slices.Contains([]string{"config", "ignore-preflight-errors", "dry-run", "node-name", "upload-certs", "controllers-later", "apiserver-later", "register-within", "v"}, name)
 }
 
 // load returns what the configuration file says, or the flags when there is none.
@@ -161,9 +163,14 @@ func runInit(cmd *cobra.Command, f *initFlags, only []string) error {
 	if err != nil {
 		return err
 	}
-	out := &lines{w: cmd.ErrOrStderr()}
+	verbosity, err := cmd.Flags().GetInt("v")
+	if err != nil {
+		return err
+	}
+	out := &lines{w: cmd.ErrOrStderr(), starts: verbosity > 0}
 	o := node.InitOptions{SkipPhases: f.skipPhases, Only: only, Environment: os.Environ()}
 	o.IgnorePreflight, o.UploadCerts, o.ControllersLater = f.ignorePreflight, f.uploadCerts, f.controllersLater
+	o.APIServerLater, o.RegisterWithin = f.apiServerLater, f.registerWithin
 	o.Warn = out.warn
 	planned, err := node.PlanInit(cmd.Context(), host.Local{}, c, o)
 	if err != nil {
@@ -223,14 +230,18 @@ A worker joins with this command, run as root:
 
 // lines tells of steps and warnings, a line each.
 type lines struct {
-	mu sync.Mutex
-	w  io.Writer
+	mu     sync.Mutex
+	w      io.Writer
+	starts bool // tell when steps begin, too
 }
 
 func (l *lines) warn(text string) { l.print("%s\n", text) }
 
 func (l *lines) report(e plan.Event) {
-	if e.Phase == plan.Done {
+	switch {
+	case e.Phase == plan.Started && l.starts:
+		l.print("[%s] %s begins\n", e.Step, e.Object)
+	case e.Phase == plan.Done:
 		l.print("[%s] %s (%s)\n", e.Step, e.Object, term.Duration(e.Elapsed))
 	}
 }
