@@ -82,7 +82,7 @@ func (m firstMachine) userData(a authorities) ([]byte, error) {
 	files = append(files, cloudFile{Path: kubeadmConfig, Owner: "root:root", Permissions: "0600", Content: string(documents)})
 	body, err := config.Render(map[string]any{
 		"write_files": files,
-		"runcmd":      []string{"kubeadm init --config " + kubeadmConfig},
+		"runcmd":      []string{"kubeadm init --config " + kubeadmConfig + " --controllers-later"},
 	})
 	if err != nil {
 		return nil, err

@@ -78,6 +78,7 @@ func twoClusters(t *testing.T, first, second string) {
 	up(t, second)
 	ready(t, second)
 	ready(t, first)
+	secondClusterCostsLittle(t, first, second)
 	address := func(cluster string) string {
 		return kubectl(t, cluster, "get", "nodes", "-o", `jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}`)
 	}
