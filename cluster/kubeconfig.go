@@ -57,15 +57,18 @@ func (l *Local) MergeKubeconfig(name, path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading your kubeconfig: %w", err)
 	}
+	// Entries remember the file they were read from, and client-go would write them back there.
 	entry := contextName(name)
 	for _, cluster := range ours.Clusters {
+		cluster.LocationOfOrigin = ""
 		all.Clusters[entry] = cluster
 	}
 	for _, user := range ours.AuthInfos {
+		user.LocationOfOrigin = ""
 		all.AuthInfos[entry] = user
 	}
 	for _, context := range ours.Contexts {
-		context.Cluster, context.AuthInfo = entry, entry
+		context.Cluster, context.AuthInfo, context.LocationOfOrigin = entry, entry, ""
 		all.Contexts[entry] = context
 	}
 	all.CurrentContext = entry

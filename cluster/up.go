@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/slipway-dev/slipway/addon"
 	"github.com/slipway-dev/slipway/engine"
@@ -161,7 +162,7 @@ func (up *bringUp) machineSpec() (engine.MachineSpec, error) {
 	spec := engine.MachineSpec{
 		Cluster: up.spec.Name, Name: up.machine, ControlPlane: true, Address: firstMachineAddress(),
 		Image: up.img.Digest, LowerDirs: up.img.LowerDirs, StateDir: up.img.StateDir,
-		Args: []string{"/usr/bin/slipway", "agent", "--pause-image", up.rel.Image(release.Pause)},
+		Args: []string{"/usr/bin/slipway", "agent", "--pause-image", up.rel.Image(release.Pause), "--gogc", strconv.Itoa(garbagePercent)},
 	}
 	first := firstMachine{
 		Cluster: up.spec.Name, Machine: up.machine, Address: spec.Address, Endpoint: endpointAddress(), Release: up.rel, Host: observeHost(),

@@ -150,6 +150,7 @@ var version = "unknown"
 
 func agentCommand(o *options) *cobra.Command {
 	var options agent.Options
+	var gogc int
 	cmd := &cobra.Command{
 		Use:    "agent",
 		Short:  "Be a machine's first process",
@@ -157,10 +158,15 @@ func agentCommand(o *options) *cobra.Command {
 		Hidden: true, // machines call it, people do not
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options.Log = o.streams.Err
+			if gogc > 0 {
+				pace := []string{fmt.Sprintf("GOGC=%d", gogc)}
+				options.ContainerdEnv, options.KubeletEnv = pace, pace
+			}
 			return agent.Run(cmd.Context(), options)
 		},
 	}
 	cmd.Flags().StringVar(&options.PauseImage, "pause-image", "", "image of pod sandboxes")
+	cmd.Flags().IntVar(&gogc, "gogc", 0, "garbage collector's pace of containerd and the kubelet (default: the Go runtime's)")
 	return cmd
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/slipway-dev/slipway/node/kubeadm"
 )
 
@@ -22,6 +24,12 @@ type Tuning struct {
 	ReadinessPeriod int
 	// LivenessPeriod is how often they are asked whether they live, in seconds, or 0 for kubeadm's 10.
 	LivenessPeriod int
+	// GarbagePercent is how much a component's heap may grow before garbage is collected, in percent of what lives (the Go
+	// runtime's GOGC), or 0 for the runtime's own 100.
+	GarbagePercent int
+	// WatchProgress is how often etcd tells idle watchers where it is, as a duration, or "" for kubeadm's 5s. The API server asks
+	// for it itself when a read has to be consistent.
+	WatchProgress string
 	// StartupPeriod is how often they are asked while they start, in seconds, or 0 for kubeadm's 10.
 	StartupPeriod int
 }
@@ -42,17 +50,40 @@ func (t Tuning) Apply(c *kubeadm.ClusterConfiguration) {
 		add(&c.ControllerManager.ExtraArgs, "leader-elect", "false")
 		add(&c.Scheduler.ExtraArgs, "leader-elect", "false")
 	}
-	if t.EtcdHeartbeat == 0 || c.Etcd.External != nil {
-		return
+	for _, envs := range []*[]kubeadm.EnvVar{&c.APIServer.ExtraEnvs, &c.ControllerManager.ExtraEnvs, &c.Scheduler.ExtraEnvs} {
+		t.collect(envs)
 	}
+	if c.Etcd.External == nil && (t.EtcdHeartbeat > 0 || t.WatchProgress != "" || t.GarbagePercent > 0) {
+		c.Etcd.Local = t.etcd(c.Etcd.Local)
+	}
+}
+
+// etcd returns the member's configuration with what is to differ; nil stays nil when nothing is.
+func (t Tuning) etcd(given *kubeadm.LocalEtcd) *kubeadm.LocalEtcd {
 	local := kubeadm.LocalEtcd{}
-	if c.Etcd.Local != nil {
-		local = *c.Etcd.Local
+	if given != nil {
+		local = *given
 	}
-	local.ExtraArgs = slices.Clone(local.ExtraArgs)
-	add(&local.ExtraArgs, "election-timeout", fmt.Sprint(5*t.EtcdHeartbeat))
-	add(&local.ExtraArgs, "heartbeat-interval", fmt.Sprint(t.EtcdHeartbeat))
-	c.Etcd.Local = &local
+	if t.EtcdHeartbeat > 0 {
+		add(&local.ExtraArgs, "election-timeout", fmt.Sprint(5*t.EtcdHeartbeat))
+		add(&local.ExtraArgs, "heartbeat-interval", fmt.Sprint(t.EtcdHeartbeat))
+	}
+	if t.WatchProgress != "" {
+		add(&local.ExtraArgs, "watch-progress-notify-interval", t.WatchProgress)
+	}
+	t.collect(&local.ExtraEnvs)
+	if given == nil && len(local.ExtraArgs)+len(local.ExtraEnvs) == 0 {
+		return nil // nothing is to differ
+	}
+	return &local
+}
+
+// collect sets the garbage collector's pace, unless it is given.
+func (t Tuning) collect(envs *[]kubeadm.EnvVar) {
+	given := slices.ContainsFunc(*envs, func(e kubeadm.EnvVar) bool { return e.Name == "GOGC" })
+	if t.GarbagePercent > 0 && !given {
+		*envs = append(slices.Clone(*envs), kubeadm.EnvVar{EnvVar: corev1.EnvVar{Name: "GOGC", Value: fmt.Sprint(t.GarbagePercent)}})
+	}
 }
 
 func add(args *[]kubeadm.Arg, name, value string) {
