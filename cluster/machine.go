@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -64,17 +65,18 @@ func Logs() []string {
 	return names
 }
 
-// LogPath returns where on this host a machine's log is. The machine need not run.
-func (l *Local) LogPath(ctx context.Context, machine, log string) (string, error) {
+// OpenLog opens a machine's log, which the caller closes. The machine need not run. Its files are its own: links in them are not
+// followed out of it. A log that is not there yet is fs.ErrNotExist.
+func (l *Local) OpenLog(ctx context.Context, machine, log string) (*os.File, error) {
 	file, ok := logs[log]
 	if !ok {
-		return "", &HintedError{fmt.Errorf("no log %q", log), fmt.Sprintf("a machine has %q", Logs())}
+		return nil, &HintedError{fmt.Errorf("no log %q", log), fmt.Sprintf("a machine has %q", Logs())}
 	}
 	m, e, err := l.Machine(ctx, machine)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return filepath.Join(e.MachineVar(m.Cluster, m.Name), "log", file), nil
+	return os.OpenInRoot(e.MachineVar(m.Cluster, m.Name), filepath.Join("log", file))
 }
 
 // Kubectl returns the kubectl of a cluster's release.

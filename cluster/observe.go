@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/slipway-dev/slipway/addon"
@@ -33,12 +35,31 @@ func (up *bringUp) observe(ctx context.Context) error {
 	if state.Deleting {
 		return hinted(&engine.DeletingError{Cluster: up.spec.Name})
 	}
+	if err := up.observePort(state); err != nil {
+		return err
+	}
 	machine := machineNamed(state, up.machine)
 	if err := up.observeImage(machine); err != nil {
 		return err
 	}
 	up.observeMachine(state, machine)
 	return up.observeServing(ctx)
+}
+
+// observePort refuses a port that is taken before anything is made. Making the gateway looks again.
+func (up *bringUp) observePort(c engine.Cluster) error {
+	port := up.spec.APIPort
+	if port == 0 || c.Gateway != nil && c.Gateway.Port == port {
+		return nil
+	}
+	if port < 0 || port > 65535 {
+		return &HintedError{fmt.Errorf("%d is no port", port), "a port is a number from 1 to 65535"}
+	}
+	listener, err := net.Listen("tcp4", netip.AddrPortFrom(loopback, uint16(port)).String())
+	if err != nil {
+		return hinted(&engine.PortInUseError{Port: port, Err: err})
+	}
+	return listener.Close()
 }
 
 // observeRecord decides which version is meant and whether its release is at hand.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,7 +101,8 @@ func (up *bringUp) awaitControlPlane(ctx context.Context, report plan.Reporter) 
 	}
 }
 
-// bootstrapFailure reads what the machine's agent says about bootstrap data that failed.
+// bootstrapFailure reads what the machine's agent says about bootstrap data that failed. The file is the machine's, so links in
+// it must not lead out of the machine.
 func (up *bringUp) bootstrapFailure(ctx context.Context) string {
 	machines, err := up.Engine(up.rel).Machines(ctx, up.spec.Name)
 	if err != nil {
@@ -108,7 +110,12 @@ func (up *bringUp) bootstrapFailure(ctx context.Context) string {
 	}
 	for _, m := range machines {
 		if m.Name == up.machine && m.PID != 0 {
-			reason, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(m.PID), "root", bootstrapFailedFile))
+			f, err := os.OpenInRoot(filepath.Join("/proc", fmt.Sprint(m.PID), "root"), bootstrapFailedFile)
+			if err != nil {
+				continue // mostly because nothing has failed
+			}
+			defer f.Close()
+			reason, err := io.ReadAll(io.LimitReader(f, 4096))
 			if err == nil {
 				return strings.TrimSpace(string(reason))
 			}
@@ -117,8 +124,8 @@ func (up *bringUp) bootstrapFailure(ctx context.Context) string {
 	return ""
 }
 
-// bootstrapFailedFile is where the agent says why bootstrap data failed.
-const bootstrapFailedFile = "/run/slipway/bootstrap-failed"
+// bootstrapFailedFile is where the agent says why bootstrap data failed, below the machine's root.
+const bootstrapFailedFile = "run/slipway/bootstrap-failed"
 
 // BootstrapError says that a machine could not become a node.
 type BootstrapError struct{ Machine, Reason string }

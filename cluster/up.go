@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/slipway-dev/slipway/addon"
 	"github.com/slipway-dev/slipway/engine"
 	"github.com/slipway-dev/slipway/engine/network"
 	"github.com/slipway-dev/slipway/image"
@@ -49,7 +48,6 @@ type bringUp struct {
 	found  found
 
 	access access // known once the network is there
-	addons []addon.Addon
 }
 
 // Up observes the host and plans what is missing for the cluster to be as asked. An empty plan means that it is. The plan's

@@ -38,7 +38,9 @@ func TestBadDays(t *testing.T) {
 		defer l.Close()
 		port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
 		refused(t, run(t, "up", "e2e-port", "--api-port", port), port, "in use", "--api-port")
-		must(t, "down", "e2e-port")
+		if list := must(t, "list", "-o", "json"); strings.Contains(list, "e2e-port") {
+			t.Errorf("a cluster is half made: %s", list)
+		}
 	})
 	t.Run("not root", func(t *testing.T) {
 		public := filepath.Join(t.TempDir(), "slipway") // a directory that others can enter

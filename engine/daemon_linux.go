@@ -68,12 +68,16 @@ func (e *Engine) closing(cluster string) bool {
 	return exists(e.deletingFile(cluster)) || !exists(e.clusterDir(cluster))
 }
 
-// ensureDaemon starts a daemon unless it runs, and returns once it works.
+// ensureDaemon starts a daemon unless it runs, and returns once it works. One that somebody has suspended goes on: it would
+// hold its place and do nothing.
 func (e *Engine) ensureDaemon(ctx context.Context, cluster, daemon string, command []string) (started bool, err error) {
 	proc, err := owner(e.ownerFile(cluster, daemon))
-	if proc != nil || err != nil {
-		proc.close()
+	if err != nil {
 		return false, err
+	}
+	if proc != nil {
+		defer proc.close()
+		return false, proc.signal(unix.SIGCONT)
 	}
 	if len(command) == 0 {
 		return false, fmt.Errorf("starting the %s of cluster %q: the engine was given no command for it", daemon, cluster)

@@ -124,6 +124,11 @@ func (e *Engine) prepare(ctx context.Context, r *record) error {
 	if err := e.makeVar(ctx, r.StateDir, p.varDir()); err != nil {
 		return err
 	}
+	for _, dir := range []string{p.upper(), filepath.Join(p.upper(), "etc")} {
+		if err := openDir(dir); err != nil {
+			return fmt.Errorf("making its own layer: %w", err)
+		}
+	}
 	r.Whole = true
 	return writeJSON(p.record(), r)
 }
@@ -139,8 +144,8 @@ func (e *Engine) makeVar(ctx context.Context, from, to string) error {
 		}
 		return nil
 	}
-	for _, dir := range []string{"lib", "log", "cache"} {
-		if err := os.MkdirAll(filepath.Join(to, dir), 0o755); err != nil {
+	for _, dir := range []string{"", "lib", "log", "cache"} {
+		if err := openDir(filepath.Join(to, dir)); err != nil {
 			return fmt.Errorf("making an empty state: %w", err)
 		}
 	}

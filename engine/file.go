@@ -68,3 +68,8 @@ func subdirectories(dir string) ([]string, error) {
 	}
 	return names, nil
 }
+
+// openDir makes a directory that everybody in a machine can enter, whatever the umask of whoever makes the machine.
+func openDir(path string) error {
+	return errors.Join(os.Mkdir(path, 0o755), os.Chmod(path, 0o755))
+}

@@ -21,6 +21,7 @@ import (
 const (
 	firstPort  = 20000
 	portsTried = 10000
+	lastPort   = 1<<16 - 1
 )
 
 // EnsureGateway publishes target, a port of the control planes, on 127.0.0.1 and returns where. A port of 0 keeps the one the
@@ -28,6 +29,9 @@ const (
 func (e *Engine) EnsureGateway(ctx context.Context, cluster string, port, target int) (cfg gateway.Config, changed bool, err error) {
 	if err := e.checkCluster(cluster); err != nil {
 		return cfg, false, err
+	}
+	if port < 0 || port > lastPort {
+		return cfg, false, &InvalidError{Field: "port", Value: strconv.Itoa(port), Reason: "ports are 1 to 65535, and 0 means one that is free"}
 	}
 	if !exists(e.clusterDir(cluster)) {
 		return cfg, false, fmt.Errorf("publishing cluster %q: it %w", cluster, ErrNotFound)

@@ -70,6 +70,36 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// Lock makes the caller the only one who changes the cluster, until it calls unlock or its process ends. While somebody else
+// is, it waits for the end of ctx; waiting is told once that it does. Each operation of the engine is safe without: it is for
+// callers whose work is a sequence of operations and files of their own. Operations do not take it themselves.
+func (e *Engine) Lock(ctx context.Context, cluster string, waiting func()) (unlock func(), err error) {
+	if err := CheckName("cluster name", cluster); err != nil {
+		return nil, err
+	}
+	// Beside the cluster's directories, which whoever deletes the cluster removes while holding it.
+	path := e.runDir(cluster) + ".lock"
+	patient, cancel := context.WithTimeout(ctx, lockGlance)
+	release, err := lockFile(patient, path)
+	cancel()
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		waiting()
+		release, err = lockFile(ctx, path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		if !exists(e.clusterDir(cluster)) && !exists(e.runDir(cluster)) {
+			_ = os.Remove(path) // an empty file that is left hinders nobody
+		}
+		release()
+	}, nil
+}
+
+// lockGlance is how long a lock may be waited for before a person is told.
+const lockGlance = 100 * time.Millisecond
+
 // own makes this process the one owner of path for as long as it lives. It reports false when another process is. The kernel
 // keeps the owner's process id with this kind of lock, so nobody has to trust the content of a file that a crash left behind.
 //

@@ -36,6 +36,8 @@ func (e *Engine) Cluster(context.Context, string) (Cluster, error) { return Clus
 
 func (e *Engine) Machines(context.Context, string) ([]Machine, error) { return nil, ErrNeedsLinux }
 
+func (e *Engine) Lock(context.Context, string, func()) (func(), error) { return nil, ErrNeedsLinux }
+
 func (e *Engine) Exec(context.Context, string, string, ExecOptions) error { return ErrNeedsLinux }
 
 func (e *Engine) RunKeeper(context.Context, string) error { return ErrNeedsLinux }

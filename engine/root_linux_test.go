@@ -35,7 +35,7 @@ func testEngine(t *testing.T) *Engine {
 		runc, _ = exec.LookPath("runc")
 	}
 	if runc == "" {
-		found, _ := filepath.Glob("/var/lib/slipway/store/*/*/runc")
+		found, _ := filepath.Glob("/var/lib/slipway/store/layers/*/usr/bin/runc")
 		if len(found) > 0 {
 			runc = found[0]
 		}
@@ -234,6 +234,26 @@ func TestExecCarriesStreamsAndStatus(t *testing.T) {
 	}
 	if err := e.Exec(t.Context(), c, "m2", ExecOptions{Args: []string{"/init"}}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
+	}
+}
+
+func TestAProgramThatCannotBeStartedHasTheStatusThatShellsGiveIt(t *testing.T) {
+	e := testEngine(t)
+	c := testCluster(t, e, "z")
+	bring(t, e, c, testMachine(c, "m1", testRoot(t)))
+	for program, want := range map[string]int{"nosuch": 127, "/nosuch": 127, "/etc/hostname": 126} {
+		var said bytes.Buffer
+		var exit *ExitError
+		err := e.Exec(t.Context(), c, "m1", ExecOptions{Args: []string{program}, Stderr: &said})
+		if !errors.As(err, &exit) || exit.Status != want {
+			t.Errorf("%s: got %v, want exit status %d", program, err, want)
+		}
+		if !strings.Contains(said.String(), program) || strings.Contains(said.String(), "level=") {
+			t.Errorf("%s: said %q", program, said.String())
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(e.machine(c, "m1").run, ".exec-*")); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
 	}
 }
 
@@ -437,6 +457,48 @@ func TestWhatIsKilledComesBack(t *testing.T) {
 			return nil
 		})
 		healed("after the death of the " + who)
+	}
+}
+
+func TestASuspendedGatewayGoesOn(t *testing.T) {
+	e := testEngine(t)
+	c := testCluster(t, e, "s")
+	endpoint := bring(t, e, c, testMachine(c, "m1", testRoot(t)))
+	d, err := e.Cluster(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Kill(d.GatewayPID, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if _, changed, err := e.EnsureGateway(t.Context(), c, 0, 6443); err != nil || changed {
+		t.Errorf("changed %v, %v", changed, err)
+	}
+	eventually(t, "the gateway", func() error { _, err := ask(endpoint); return err })
+}
+
+func TestTheUmaskOfWhoeverMakesAMachineDoesNotReachIt(t *testing.T) {
+	e := testEngine(t)
+	c := testCluster(t, e, "u")
+	spec := testMachine(c, "m1", testRoot(t))
+	old := unix.Umask(0o077)
+	defer unix.Umask(old)
+	bring(t, e, c, spec)
+	unix.Umask(old)
+	for path, want := range map[string]string{"/": "drwxr-xr-x", "/etc": "drwxr-xr-x", "/etc/resolv.conf": "-rw-r--r--", "/var": "drwxr-xr-x", "/var/lib": "drwxr-xr-x"} {
+		if got := run(t, e, c, "m1", "mode", path); got != want {
+			t.Errorf("the mode of %s is %s, want %s", path, got, want)
+		}
+	}
+}
+
+func TestAPortThatIsNoneIsRefused(t *testing.T) {
+	e := &Engine{Home: t.TempDir(), Run: t.TempDir()}
+	for _, port := range []int{-1, 65536} {
+		var invalid *InvalidError
+		if _, _, err := e.EnsureGateway(t.Context(), "c", port, 6443); !errors.As(err, &invalid) {
+			t.Errorf("port %d: got %v, want that it is not valid", port, err)
+		}
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 
 // mountRoot mounts a machine's root: the image's layers below, the machine's own changes on top.
 func mountRoot(p machinePaths, lower []string) error {
-	for dir, mode := range map[string]os.FileMode{p.upper(): 0o755, p.work(): 0o700, p.rootfs(): 0o755} {
-		if err := os.MkdirAll(dir, mode); err != nil {
+	for _, dir := range []string{p.work(), p.rootfs()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("making the root of machine %q: %w", p.name, err)
 		}
 	}

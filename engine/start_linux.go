@@ -110,17 +110,11 @@ func writeBundle(p machinePaths, spec *specs.Spec) error {
 // writeIdentity puts the files into the machine's own layer that make it this machine. It is called while nothing is
 // mounted. What the machine has written itself since is kept; only the name servers follow the host.
 func (e *Engine) writeIdentity(r record, p machinePaths, cfg network.Config) error {
-	if err := os.MkdirAll(p.upper(), 0o755); err != nil {
-		return fmt.Errorf("making its own layer: %w", err)
-	}
 	root, err := os.OpenRoot(p.upper())
 	if err != nil {
 		return fmt.Errorf("opening its own layer: %w", err)
 	}
 	defer root.Close()
-	if err := root.MkdirAll("etc", 0o755); err != nil {
-		return fmt.Errorf("making /etc: %w", err)
-	}
 	resolver, warning := cfg.MachineResolver(os.ReadFile)
 	if warning != "" {
 		e.warn(warning)

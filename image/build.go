@@ -206,7 +206,7 @@ func (b *builder) run(ctx context.Context, part part, report plan.Reporter) erro
 	if isDir(final) {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
+	if err := makePrivate(filepath.Dir(final)); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(final), unfinished+"*")
@@ -227,6 +227,15 @@ func (b *builder) run(ctx context.Context, part part, report plan.Reporter) erro
 		return errors.Join(fmt.Errorf("%s: %w", part.title, err), os.RemoveAll(dir))
 	}
 	return nil
+}
+
+// makePrivate makes a directory that only its owner can enter, also when it is there already: layers hold programs that run as
+// root whoever starts them, and those are for users of machines, not for those of the host.
+func makePrivate(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
 }
 
 // record makes the image known, after all of its parts are there.

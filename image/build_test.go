@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-dev/slipway/image"
 	"github.com/slipway-dev/slipway/image/debian/debiantest"
+	"github.com/slipway-dev/slipway/image/oci"
 )
 
 // localOptions describes an image from a local archive in which each package is one small file, without component images.
@@ -116,6 +117,20 @@ func TestBuildMakesWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestNobodyElseCanStartTheProgramsOfALayer(t *testing.T) {
+	o := localOptions(t)
+	m := build(t, o)
+	for _, dir := range append(slices.Clone(m.LowerDirs), filepath.Dir(m.StateDir)) {
+		info, err := os.Stat(filepath.Dir(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o700 {
+			t.Errorf("%s has the mode %v", filepath.Dir(dir), info.Mode())
+		}
+	}
+}
+
 func TestAnUpperLayerHidesNothingOfALowerOne(t *testing.T) {
 	m := build(t, localOptions(t))
 	base := m.LowerDirs[2]
@@ -159,9 +174,34 @@ func TestTwoStoresGetTheSameDigest(t *testing.T) {
 	}
 	o.Store = filepath.Join(t.TempDir(), "store")
 	slices.Reverse(o.Programs)
-	if two := build(t, o); two.Digest != one.Digest {
+	two := build(t, o)
+	if two.Digest != one.Digest {
 		t.Errorf("the digests are %s and %s", one.Digest, two.Digest)
 	}
+	// The digest is that of what goes in. What comes out must be the same, too.
+	for i := range one.LowerDirs {
+		if a, b := contentOf(t, one.LowerDirs[i]), contentOf(t, two.LowerDirs[i]); a != b {
+			t.Errorf("the layers %s and %s have the contents %s and %s", one.LowerDirs[i], two.LowerDirs[i], a, b)
+		}
+	}
+}
+
+// contentOf is the digest of all files of a layer, with their names, owners and modes.
+func contentOf(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := oci.Tree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer, err := oci.NewLayer(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := layer.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest.String()
 }
 
 func TestALostPartIsMadeAgain(t *testing.T) {

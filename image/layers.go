@@ -82,13 +82,28 @@ func (b *builder) unpack(ctx context.Context, profile, dir string, report plan.R
 	some := b.lock.Of(profile)
 	paths, err := b.archive(ctx).Fetch(ctx, b.lock, some, report)
 	if errors.Is(err, debian.ErrNotFound) {
-		return fmt.Errorf("%w: the archive has moved on to newer versions (choose them with: slipway image build --update)", err)
+		return &StaleLockError{err}
 	}
 	if err != nil {
 		return err
 	}
 	keep := func(name string) bool { return !debian.Unneeded(name) }
 	return debian.Unpack(ctx, some, paths, dir, keep, report)
+}
+
+// StaleLockError says that the archive no longer has a package that the lock names.
+type StaleLockError struct{ Err error }
+
+func (e *StaleLockError) Error() string {
+	return e.Err.Error() + ": the archive has moved on to newer versions"
+}
+
+// Unwrap returns which package it is.
+func (e *StaleLockError) Unwrap() error { return e.Err }
+
+// Hint says how to choose packages that the archive has.
+func (e *StaleLockError) Hint() string {
+	return "slipway image build --update chooses the newer versions"
 }
 
 // makeRelease links the release's programs to where they are in a machine.

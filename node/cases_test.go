@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -146,6 +147,16 @@ func TestUploadedCertificatesAreReadableOnlyWithTheKey(t *testing.T) {
 	join, err := r.JoinCommand()
 	if err != nil || !strings.HasSuffix(join.ControlPlane, "--certificate-key "+r.Config.CertificateKey) || !join.UploadedCerts {
 		t.Errorf("got %+v, %v", join, err)
+	}
+}
+
+func TestWhatAnExternalEtcdDoesNotNeedIsUploadedEmpty(t *testing.T) {
+	api := &apitest.Server{}
+	h := machine(api)
+	mustInit(t, h, api, clusterYAML+"etcd: {external: {endpoints: ['http://e:2379']}}\n", func(o *node.InitOptions) { o.UploadCerts = true })
+	data := api.Object("/api/v1/namespaces/kube-system/secrets/kubeadm-certs")["data"].(map[string]any)
+	if len(data) != 9 || data["external-etcd-ca.crt"] != nil || data["ca.key"] == nil {
+		t.Errorf("holds %v", slices.Collect(maps.Keys(data)))
 	}
 }
 

@@ -2,9 +2,11 @@ package node_test
 
 import (
 	"context"
+	"encoding/base64"
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sigs.k8s.io/yaml"
 
 	"github.com/slipway-dev/slipway/host/hosttest"
 	"github.com/slipway-dev/slipway/node"
@@ -146,7 +150,7 @@ func TestInitLeavesTheFilesAndObjectsThatKubeadmLeaves(t *testing.T) {
 	h := machine(api)
 	r := mustInit(t, h, api, clusterYAML)
 	golden(t, "v1.36/tree.txt", strings.Join(append(h.Tree("/etc/kubernetes"), h.Tree("/var/lib")...), "\n")+"\n")
-	golden(t, "v1.36/objects.txt", strings.Join(api.Paths(), "\n")+"\n")
+	golden(t, "v1.36/objects.yaml", objects(t, api, h.Get("/etc/kubernetes/pki/ca.crt")))
 	if len(r.warnings) > 0 {
 		t.Errorf("warnings: %q", r.warnings)
 	}
@@ -156,6 +160,30 @@ func TestInitLeavesTheFilesAndObjectsThatKubeadmLeaves(t *testing.T) {
 	for _, name := range []string{"config.yaml", "instance-config.yaml", "kubeadm-flags.env"} {
 		golden(t, "v1.36/kubelet/"+name, h.Get("/var/lib/kubelet/"+name))
 	}
+}
+
+// objects renders all that is in the cluster but its nodes and namespaces, without what differs from run to run.
+func objects(t *testing.T, api *apitest.Server, ca string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, path := range api.Paths() {
+		o := api.Object(path)
+		if kind := o["kind"]; kind == nil || kind == "Namespace" || kind == "Node" {
+			continue
+		}
+		meta := maps.Clone(o["metadata"].(map[string]any))
+		delete(meta, "uid")
+		delete(meta, "resourceVersion")
+		delete(meta, "creationTimestamp")
+		o = maps.Clone(o)
+		o["metadata"] = meta
+		data, err := yaml.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.WriteString("---\n" + string(data))
+	}
+	return strings.ReplaceAll(all.String(), base64.StdEncoding.EncodeToString([]byte(ca)), "<the authority>")
 }
 
 func TestASecondInitHasNothingToWrite(t *testing.T) {

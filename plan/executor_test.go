@@ -151,7 +151,8 @@ func TestTheJournalHoldsAnIntentAndAResultForEachStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	var tr trace
-	p := Plan{Name: "p", Steps: []Step{tr.step("a", nil, nil), tr.step("b", nil, errors.New("boom"))}}
+	makesDirectory := Step{ID: "a", Action: Create, Run: func(context.Context, Reporter) error { return os.Mkdir(filepath.Dir(path), 0o700) }}
+	p := Plan{Name: "p", Steps: []Step{makesDirectory, tr.step("b", nil, errors.New("boom"))}}
 	if err := (Executor{Journal: j}).Apply(t.Context(), p); err == nil {
 		t.Fatal("the failure was lost")
 	}
@@ -176,6 +177,54 @@ func TestTheJournalHoldsAnIntentAndAResultForEachStep(t *testing.T) {
 	}
 	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
 		t.Errorf("journal is readable by others: %v", info.Mode())
+	}
+}
+
+func TestAPlanThatFailsBeforeAnythingIsThereLeavesNoJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dir", "journal.jsonl")
+	j, err := OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tr trace
+	p := Plan{Name: "p", Steps: []Step{tr.step("a", nil, errors.New("boom"))}}
+	if err := (Executor{Journal: j}).Apply(t.Context(), p); err == nil || strings.Contains(err.Error(), "journal") {
+		t.Errorf("got %v, want the step's failure alone", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err == nil {
+		t.Error("a directory was left behind")
+	}
+}
+
+func TestAJournalGoesOnAfterACrashInTheMiddleOfALine(t *testing.T) {
+	whole := `{"step":"a"}` + "\n"
+	long := `{"step":"` + strings.Repeat("x", 9000)
+	for _, before := range []string{"", whole, whole + `{"step":"b","resu`, `{"step":"b","resu`, whole + long, long} {
+		path := filepath.Join(t.TempDir(), "journal.jsonl")
+		if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j, err := OpenJournal(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(j.Append(Record{Step: "c"}), j.Close()); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := 1
+		if strings.HasPrefix(before, whole) {
+			want = 2
+		}
+		if records, err := ReadJournal(strings.NewReader(string(data))); err != nil || len(records) != want || records[want-1].Step != "c" {
+			t.Errorf("after %.20q…: %d records, %v", before, len(records), err)
+		}
 	}
 }
 

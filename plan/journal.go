@@ -1,11 +1,13 @@
 package plan
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -24,20 +26,60 @@ type Record struct {
 
 // Journal is a file of records, one JSON object a line. It is for people and for undo, never for truth: nothing is decided
 // by it, and a last line cut short by a crash is passed over when it is read.
+//
+// It lies in the directory of what it is about. While that directory is not there nothing has been done to it, and records wait in
+// memory: a plan that fails before leaves no trace.
 type Journal struct {
-	file *os.File
+	path    string
+	file    *os.File // nil until the directory is there
+	waiting []byte
 }
 
-// OpenJournal opens the journal at path for appending and makes it, readable by its owner only, when it is not there.
+// OpenJournal opens the journal at path for appending; its file is readable by its owner only. A last line that a crash has
+// cut short is taken off, or the next record would be written onto its end and make both unreadable.
 func OpenJournal(path string) (*Journal, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("making the journal's directory: %w", err)
+	j := &Journal{path: path}
+	return j, j.open()
+}
+
+func (j *Journal) open() error {
+	f, err := os.OpenFile(j.path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err == nil {
+		err = cutAfterLastLine(f)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("opening the journal: %w", err)
+		return fmt.Errorf("opening the journal: %w", err)
 	}
-	return &Journal{file: f}, nil
+	j.file = f
+	return nil
+}
+
+// cutAfterLastLine takes off what follows the last line that is complete. Lines are written whole, so this is never one that
+// another process is writing.
+func cutAfterLastLine(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	end := info.Size()
+	for block := make([]byte, 4096); end > 0; {
+		n := min(end, int64(len(block)))
+		if _, err := f.ReadAt(block[:n], end-n); err != nil {
+			return err
+		}
+		if i := bytes.LastIndexByte(block[:n], '\n'); i >= 0 {
+			end += int64(i+1) - n
+			break
+		}
+		end -= n
+	}
+	if end == info.Size() {
+		return nil
+	}
+	return f.Truncate(end)
 }
 
 // Append writes r in one write, so that records of two processes never mix.
@@ -46,12 +88,24 @@ func (j *Journal) Append(r Record) error {
 	if err != nil {
 		return err
 	}
-	_, err = j.file.Write(append(line, '\n'))
+	j.waiting = append(append(j.waiting, line...), '\n')
+	if j.file == nil {
+		if err := j.open(); err != nil || j.file == nil {
+			return err
+		}
+	}
+	_, err = j.file.Write(j.waiting)
+	j.waiting = nil
 	return err
 }
 
 // Close closes the file.
-func (j *Journal) Close() error { return j.file.Close() }
+func (j *Journal) Close() error {
+	if j.file == nil {
+		return nil
+	}
+	return j.file.Close()
+}
 
 // ReadJournal returns the records of a journal, oldest first. A line that is not complete JSON at the very end is what a
 // crash leaves behind and is passed over; anywhere else it is an error.

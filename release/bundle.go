@@ -43,6 +43,11 @@ func (e *BundleError) Error() string {
 // Unwrap returns the cause, such as a *DigestError.
 func (e *BundleError) Unwrap() error { return e.Err }
 
+// Hint says where a good one comes from.
+func (e *BundleError) Hint() string {
+	return "copy the bundle anew, or export it again on the machine that it comes from; nothing of it was kept"
+}
+
 // Bundle is the source that reads a file written by Export.
 type Bundle struct{ Path string }
 

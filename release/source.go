@@ -54,6 +54,15 @@ func (e *FallthroughError) Unwrap() []error {
 	return all
 }
 
+// Hint says what makes the last source work, or where else a release can come from.
+func (e *FallthroughError) Hint() string {
+	var tool *MissingToolError
+	if errors.As(e, &tool) {
+		return tool.Hint()
+	}
+	return "slipway doctor tells what is missing on this machine; a release can also be imported from a bundle"
+}
+
 // Ensure returns the release from the store, or from the first source that can supply it, in their order; why one could not
 // is reported when the next is tried. A release that is damaged is supplied anew. When all fail the error is a
 // *FallthroughError with all reasons; an end of ctx ends it at once.

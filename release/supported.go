@@ -57,6 +57,14 @@ func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("Kubernetes %s is not supported (available: %s)", e.Wanted, strings.Join(names, ", "))
 }
 
+// Hint names a version that is supported.
+func (e *UnsupportedError) Hint() string {
+	if len(e.Available) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("use %s, or leave the version out for the newest", e.Available[0])
+}
+
 // Find returns the supported version that spec asks for: the newest for "", the newest patch of a line for "1.36" or "v1.36",
 // otherwise exactly that version. The error is an *UnsupportedError, also when spec is no version at all.
 func Find(spec string) (Supported, error) { return find(AllSupported(), spec) }

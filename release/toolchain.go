@@ -25,6 +25,9 @@ func (e *MissingToolError) Error() string {
 // Unwrap returns what was found out when it was looked for.
 func (e *MissingToolError) Unwrap() error { return e.Err }
 
+// Hint says how to get it.
+func (e *MissingToolError) Hint() string { return e.Install }
+
 const (
 	installGo = "install Go 1.26 or later, https://go.dev/dl"
 	installC  = "on Debian and Ubuntu: apt-get install gcc libc6-dev pkg-config libseccomp-dev; on Fedora: dnf install gcc glibc-static pkgconf libseccomp-static libseccomp-devel"
@@ -66,7 +69,7 @@ func (t toolchain) checkC(ctx context.Context, m Module, temp string) error {
 		return nil
 	}
 	if runtime.GOOS != "linux" {
-		return &MissingToolError{Tool: "Linux", Install: "use a downloaded release or a bundle", Err: fmt.Errorf("C programs for Linux cannot be compiled on %s", runtime.GOOS)}
+		return &MissingToolError{Tool: "Linux", Install: "use a downloaded release or a bundle", Err: fmt.Errorf("programs in C for Linux cannot be compiled on %s", runtime.GOOS)}
 	}
 	source, args, what := "int main(void){return 0;}\n", []string{"-static", "-x", "c", "-o", "try", "-"}, "a static C library"
 	if m.needsGo() {

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-dev/slipway/addon/catalog/coredns"
 	"github.com/slipway-dev/slipway/addon/catalog/flannel"
 	"github.com/slipway-dev/slipway/addon/catalog/kubeproxy"
+	"github.com/slipway-dev/slipway/config"
 )
 
 // Values are what the addons need to know of a cluster.
@@ -93,18 +94,7 @@ func DNSAddress(serviceCIDRs []string) (netip.Addr, error) {
 	if len(serviceCIDRs) == 0 {
 		return netip.Addr{}, fmt.Errorf("the cluster has no Service range")
 	}
-	prefix, err := netip.ParsePrefix(serviceCIDRs[0])
-	if err != nil {
-		return netip.Addr{}, fmt.Errorf("the Service range %q is not a network like 10.96.0.0/12", serviceCIDRs[0])
-	}
-	address := prefix.Masked().Addr()
-	for range 10 {
-		address = address.Next()
-	}
-	if !prefix.Contains(address) {
-		return netip.Addr{}, fmt.Errorf("the Service range %q has fewer than eleven addresses", serviceCIDRs[0])
-	}
-	return address, nil
+	return config.ServiceAddress(serviceCIDRs[0], config.DNSNumber)
 }
 
 // byFamily returns the first range of each family. What is no range counts as IPv4, for the renderer to refuse.

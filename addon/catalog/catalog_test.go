@@ -52,7 +52,7 @@ func TestBootstrapNamesWhatIsWrong(t *testing.T) {
 	}{
 		{"no service range", func(v *Values) { v.ServiceCIDRs = nil }, "no Service range"},
 		{"service range is no network", func(v *Values) { v.ServiceCIDRs = []string{"10.96"} }, `"10.96" is not a network`},
-		{"service range is too small", func(v *Values) { v.ServiceCIDRs = []string{"10.96.0.0/29"} }, "fewer than eleven"},
+		{"service range is too small", func(v *Values) { v.ServiceCIDRs = []string{"10.96.0.0/29"} }, "no address number 10"},
 		{"no pod range", func(v *Values) { v.PodCIDRs = nil }, `addon "flannel"`},
 		{"endpoint is no URL", func(v *Values) { v.APIEndpoint = "172.30.0.2:6443" }, `"172.30.0.2:6443" is not a URL`},
 		{"unknown backend", func(v *Values) { v.Backend = "udp" }, `no backend "udp"`},

@@ -14,8 +14,8 @@ import (
 // nsfsMagic is the type of the file system that namespaces live in. A file of another type is a leftover from before a reboot.
 const nsfsMagic = unix.NSFS_MAGIC
 
-// InNamespace runs do on a thread that is in the network namespace bound to file, and brings the thread back. Sockets that do
-// opens stay in that namespace for ever.
+// InNamespace runs do on a thread of its own that is in the network namespace bound to file. Sockets that do opens stay in
+// that namespace for ever.
 func InNamespace(file string, do func() error) error {
 	target, err := os.Open(file)
 	if err != nil {
@@ -31,26 +31,20 @@ func InNamespace(file string, do func() error) error {
 	return onThread(enter, do)
 }
 
-// onThread runs enter and then do on a thread of their own and returns the thread to its namespace. A thread that cannot be
-// returned stays locked, so that the runtime throws it away rather than run other goroutines in the wrong place.
+// onThread runs enter and then do on a thread of their own, which ends with them: no other goroutine ever runs in the wrong
+// place, and a process that has had many threads in do at once, such as a gateway in a storm, does not keep them.
 func onThread(enter, do func() error) error {
-	runtime.LockOSThread()
-	home, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		runtime.UnlockOSThread()
-		return fmt.Errorf("opening own network namespace: %w", err)
-	}
-	defer home.Close()
-	if err := enter(); err != nil {
-		runtime.UnlockOSThread()
-		return err
-	}
-	err = do()
-	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
-		return errors.Join(err, fmt.Errorf("returning to own network namespace: %w", back))
-	}
-	runtime.UnlockOSThread()
-	return err
+	result := make(chan error, 1)
+	go func() {
+		defer close(result)    // also when do ends the goroutine
+		runtime.LockOSThread() // and never unlocks: so the runtime throws the thread away
+		if err := enter(); err != nil {
+			result <- err
+			return
+		}
+		result <- do()
+	}()
+	return <-result
 }
 
 // isNamespace reports whether a namespace is bound to file.

@@ -4,7 +4,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
@@ -172,4 +174,44 @@ func TestADroppingFirewallIsOpenedForTheClusterOnly(t *testing.T) {
 			return nil
 		})
 	}
+}
+
+func TestThreadsInNamespacesDoNotStay(t *testing.T) {
+	dir := t.TempDir()
+	ns := filepath.Join(dir, "_cluster")
+	inHost(t, func() error {
+		if _, err := ensureNamespace(ns); err != nil {
+			return err
+		}
+		const many = 100
+		before := threads(t)
+		var inside, left sync.WaitGroup
+		leave := make(chan struct{})
+		inside.Add(many)
+		for range many {
+			left.Go(func() {
+				_ = InNamespace(ns, func() error { inside.Done(); <-leave; return nil })
+			})
+		}
+		inside.Wait()
+		close(leave)
+		left.Wait()
+		for deadline := time.Now().Add(5 * time.Second); threads(t) > before+many/4; {
+			if time.Now().After(deadline) {
+				t.Errorf("there were %d threads, and %d are left", before, threads(t))
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		return removeNamespace(ns)
+	})
+}
+
+func threads(t *testing.T) int {
+	t.Helper()
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(tasks)
 }

@@ -212,6 +212,16 @@ func TestAnUnreachableMirrorFailsAtOnce(t *testing.T) {
 	}
 }
 
+func TestAMirrorsPasswordIsNotShown(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	uri := strings.Replace(server.URL, "http://", "http://me:hidden@", 1)
+	_, err := lockOf(t.Context(), debian.NewClient(t.TempDir(), nil), source(debiantest.New(t), uri))
+	if err == nil || strings.Contains(err.Error(), "hidden") || !strings.Contains(err.Error(), "me:xxxxx@") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 func edit(t *testing.T, path, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(path)

@@ -19,6 +19,29 @@ import (
 // ErrNotFound is the reason when a mirror answers but does not have a file, as happens to old versions of packages.
 var ErrNotFound = errors.New("the mirror does not have it")
 
+// FetchError says which file could not be had from a mirror.
+type FetchError struct {
+	URI string
+	Err error
+}
+
+// Error leaves out a password that the URI may carry.
+func (e *FetchError) Error() string {
+	shown := e.URI
+	if u, err := url.Parse(e.URI); err == nil {
+		shown = u.Redacted()
+	}
+	return fmt.Sprintf("fetching %q: %v", shown, e.Err)
+}
+
+// Unwrap returns the reason, such as ErrNotFound.
+func (e *FetchError) Unwrap() error { return e.Err }
+
+// Hint says what a person can look at.
+func (e *FetchError) Hint() string {
+	return "check the mirror's address and suite and that this machine reaches it, or name another mirror with --mirror"
+}
+
 // Client fetches files of archives into a cache. It is safe for concurrent use.
 type Client struct {
 	http  *http.Client
@@ -126,12 +149,12 @@ func (c *Client) try(ctx context.Context, uri string, use func(io.Reader) error)
 			return nil
 		}
 		if attempt == 3 || !temporary(err) || ctx.Err() != nil {
-			return fmt.Errorf("fetching %q: %w", uri, err)
+			return &FetchError{URI: uri, Err: err}
 		}
 		select {
 		case <-time.After(time.Duration(attempt) * c.retry):
 		case <-ctx.Done():
-			return fmt.Errorf("fetching %q: %w", uri, context.Cause(ctx))
+			return &FetchError{URI: uri, Err: context.Cause(ctx)}
 		}
 	}
 }

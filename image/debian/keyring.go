@@ -2,6 +2,7 @@ package debian
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,7 +14,8 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp"
 )
 
-// keyringFor returns the keys that may sign a source: those its Signed-By names, or else all that the host trusts.
+// keyringFor returns the keys that may sign a source: those its Signed-By names, in any of apt's ways, or else all that the
+// host trusts.
 func keyringFor(root string, s Source) (openpgp.EntityList, error) {
 	switch {
 	case strings.Contains(s.SignedBy, "-----BEGIN"):
@@ -32,9 +34,29 @@ func keyringFor(root string, s Source) (openpgp.EntityList, error) {
 			keys = append(keys, more...)
 		}
 		return keys, nil
-	default:
-		return trustedKeys(root, s)
 	}
+	keys, err := trustedKeys(root, s)
+	if err != nil || s.SignedBy == "" {
+		return keys, err
+	}
+	return withFingerprints(keys, s)
+}
+
+// withFingerprints picks the keys that a source names by their fingerprints. apt's mark for "and no subkeys", a "!" behind one,
+// takes nothing from the check that follows, which asks for the key itself.
+func withFingerprints(keys openpgp.EntityList, s Source) (openpgp.EntityList, error) {
+	var named openpgp.EntityList
+	for word := range strings.FieldsFuncSeq(s.SignedBy, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }) {
+		wanted := strings.TrimSuffix(word, "!")
+		i := slices.IndexFunc(keys, func(k *openpgp.Entity) bool {
+			return strings.EqualFold(hex.EncodeToString(k.PrimaryKey.Fingerprint), wanted)
+		})
+		if i < 0 {
+			return nil, fmt.Errorf("the key %s that %q is signed by is in none of this host's keyrings", wanted, s)
+		}
+		named = append(named, keys[i])
+	}
+	return named, nil
 }
 
 // trustedKeys reads apt's trusted keys and the distributions' own keyrings.

@@ -13,7 +13,8 @@ type Source struct {
 	URI        string   `json:"uri"`
 	Suite      string   `json:"suite"`
 	Components []string `json:"components"`
-	// SignedBy is the path of a keyring, an armored key, or "" for the keys that the host trusts for any archive.
+	// SignedBy is paths of keyrings, an armored key, fingerprints of some of the keys that the host trusts for any archive, or
+	// "" for all of those.
 	SignedBy string `json:"-"`
 }
 

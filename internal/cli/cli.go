@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -120,6 +121,10 @@ func (o *options) progress() *term.Progress {
 
 // apply applies p with progress and a journal, which may be nil.
 func (o *options) apply(ctx context.Context, p plan.Plan, journal *plan.Journal) error {
+	// Keys lie below it: whatever comes first makes it its owner's alone.
+	if err := os.MkdirAll(o.home, 0o700); err != nil {
+		return err
+	}
 	progress := o.progress()
 	defer progress.Close()
 	return plan.Executor{Report: progress.Report, Journal: journal}.Apply(ctx, p)

@@ -100,7 +100,8 @@ type sourceFlags struct {
 }
 
 func (f *sourceFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.source, "release-source", "", `where a release comes from that is not in the store: "download" or "compile" (default: the first that works, in this order)`)
+	cmd.Flags().StringVar(&f.source, "release-source", "", `where a release comes from that is not in the store: "download", "compile" or "bundle" (default: download, then compile)`)
+	cmd.Flags().StringVar(&f.bundle, "bundle", "", "with --release-source bundle: the file that release export has written")
 	cmd.Flags().StringVar(&f.dist, "dist", "", "directory of the modules to compile (default: dist/ beside this program's directory)")
 	cmd.Flags().StringVar(&f.mirror, "mirror", "", "Debian mirror for the machine image's base packages (default: the one this machine's apt uses)")
 }
@@ -115,8 +116,13 @@ func (f *sourceFlags) sources() ([]release.Source, error) {
 		return []release.Source{download}, nil
 	case "compile":
 		return []release.Source{compile}, nil
+	case "bundle":
+		if f.bundle == "" {
+			return nil, term.WithHint(errors.New("no bundle named"), "add --bundle FILE, a file that slipway release export has written")
+		}
+		return []release.Source{release.Bundle{Path: f.bundle}}, nil
 	}
-	return nil, term.WithHint(fmt.Errorf("no release source %q", f.source), `use "download" or "compile"; slipway release import takes a bundle`)
+	return nil, term.WithHint(fmt.Errorf("no release source %q", f.source), `use "download", "compile" or "bundle"`)
 }
 
 func versionCommand(o *options) *cobra.Command {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,11 +27,7 @@ func logsCommand(o *options) *cobra.Command {
 			if len(args) == 2 {
 				log = args[1]
 			}
-			path, err := local.LogPath(cmd.Context(), args[0], log)
-			if err != nil {
-				return err
-			}
-			f, err := os.Open(path)
+			f, err := local.OpenLog(cmd.Context(), args[0], log)
 			if errors.Is(err, fs.ErrNotExist) {
 				return term.WithHint(fmt.Errorf("machine %q has no %s log yet", args[0], log), "it appears when %s starts", log)
 			}

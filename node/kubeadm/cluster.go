@@ -2,14 +2,12 @@ package kubeadm
 
 import (
 	"fmt"
-	"math/big"
 	"net"
 	"net/netip"
 	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/slipway-dev/slipway/config"
 )
@@ -34,26 +32,15 @@ func (in *Init) ControlPlaneURL() string {
 func (c *ClusterConfiguration) ServiceIP() (netip.Addr, error) { return c.serviceAddress(1) }
 
 // DNSIP is the address of the DNS Service: the tenth of the service range.
-func (c *ClusterConfiguration) DNSIP() (netip.Addr, error) { return c.serviceAddress(10) }
+func (c *ClusterConfiguration) DNSIP() (netip.Addr, error) { return c.serviceAddress(config.DNSNumber) }
 
-func (c *ClusterConfiguration) serviceAddress(index int64) (netip.Addr, error) {
+func (c *ClusterConfiguration) serviceAddress(number int64) (netip.Addr, error) {
 	first, _, _ := strings.Cut(c.Networking.ServiceSubnet, ",")
-	prefix, err := netip.ParsePrefix(strings.TrimSpace(first))
+	address, err := config.ServiceAddress(strings.TrimSpace(first), number)
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("networking.serviceSubnet: %w", err)
 	}
-	base := prefix.Masked().Addr()
-	n := new(big.Int).SetBytes(base.AsSlice())
-	address, _ := netip.AddrFromSlice(n.Add(n, big.NewInt(index)).FillBytes(make([]byte, base.BitLen()/8)))
-	if !prefix.Contains(address) {
-		return netip.Addr{}, fmt.Errorf("networking.serviceSubnet: %s has no address number %d", prefix, index)
-	}
 	return address, nil
-}
-
-// Version returns the parsed Kubernetes version.
-func (c *ClusterConfiguration) Version() (*version.Version, error) {
-	return version.ParseSemantic(c.KubernetesVersion)
 }
 
 // Render returns the document as it is kept in the cluster.

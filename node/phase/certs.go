@@ -121,8 +121,8 @@ func (w *World) judgeAuthority(p pki.Profile, pair pki.Pair) (plan.Action, strin
 	return "", "", nil
 }
 
-// makeCert makes certificate and key. The key is written first, so that a certificate on disk always has its key; a key
-// without a certificate is what an interruption leaves, and it is used.
+// makeCert makes certificate and key. The key is written first, so that a certificate on disk always has its key. A key
+// without a certificate is what an interruption leaves: an authority goes on with it, other certificates get a new one.
 func (w *World) makeCert(p pki.Profile, r pki.Request) error {
 	pair, err := w.issue(p, r)
 	if err != nil {

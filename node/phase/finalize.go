@@ -2,7 +2,9 @@ package phase
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/slipway-dev/slipway/pki"
 	"github.com/slipway-dev/slipway/plan"
@@ -17,8 +19,11 @@ func KubeletFinalize() Phase {
 func planFinalize(w *World) ([]Step, error) {
 	name := kubernetesDir + "/kubelet.conf"
 	data, err := w.Host.ReadFile(name)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // it is made by this plan
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubelet's kubeconfig: %w", err)
 	}
 	k, err := pki.DecodeKubeconfig(data)
 	if err != nil || k.CertFile != "" {

@@ -5,6 +5,7 @@ package phase
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -180,7 +181,7 @@ func (w *World) fileStep(s plan.Step, files ...file) []plan.Step {
 		before, err := w.Host.ReadFile(f.path)
 		switch {
 		case err != nil:
-			reasons = append(reasons, f.path+" does not exist")
+			reasons = append(reasons, f.path+" "+whyUnread(err))
 			if s.Action == "" {
 				s.Action = plan.Create
 			}
@@ -205,6 +206,14 @@ func (w *World) fileStep(s plan.Step, files ...file) []plan.Step {
 		return nil
 	}
 	return []plan.Step{s}
+}
+
+// whyUnread says why a file that is to be written could not be compared with what it is to be.
+func whyUnread(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "does not exist"
+	}
+	return "cannot be read: " + err.Error()
 }
 
 // lineDiff shows the lines that went and came. Rendered files keep their order, so counting lines is enough.

@@ -87,6 +87,10 @@ func (w *World) uploadToken(ctx context.Context) (metav1.OwnerReference, error) 
 func (w *World) sealedCerts() (map[string][]byte, error) {
 	data := map[string][]byte{}
 	for name, file := range w.sharedFiles() {
+		if file == "" {
+			data[name] = nil // an external etcd that asks for no certificate
+			continue
+		}
 		plain, err := w.Host.ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			data[name] = nil // the key of an authority that is kept elsewhere

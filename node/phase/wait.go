@@ -124,9 +124,23 @@ func (w *World) waitForAPI(ctx context.Context) error {
 		return c.Get(ctx, "/api/v1/namespaces/"+metav1.NamespaceSystem, nil)
 	})
 	if err != nil {
-		return fmt.Errorf("%w\nhint: the kubelet starts it from %s; look at the logs of the kubelet and of the containers of %s and %s", err, manifest.Path(manifest.APIServer), manifest.Etcd, manifest.APIServer)
+		return &SilentError{err}
 	}
 	return nil
+}
+
+// SilentError says that the API server did not come up, or not in time.
+type SilentError struct{ Err error }
+
+func (e *SilentError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what was wrong the last time that it was asked.
+func (e *SilentError) Unwrap() error { return e.Err }
+
+// Hint says where to look.
+func (e *SilentError) Hint() string {
+	return fmt.Sprintf("the kubelet starts it from %s: look at the logs of the kubelet and of the containers of %s and %s",
+		manifest.Path(manifest.APIServer), manifest.Etcd, manifest.APIServer)
 }
 
 // admin is a client of the node's own API server with all rights: the super administrator's while that kubeconfig is here,

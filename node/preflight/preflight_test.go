@@ -35,7 +35,7 @@ func fit() *hosttest.Host {
 	return h
 }
 
-const features = "CONFIG_NAMESPACES=y\nCONFIG_NET_NS=y\nCONFIG_PID_NS=y\nCONFIG_IPC_NS=y\nCONFIG_UTS_NS=y\nCONFIG_CGROUPS=y\nCONFIG_CPUSETS=y\nCONFIG_MEMCG=y\nCONFIG_INET=y\nCONFIG_PROC_FS=y\n"
+const features = "CONFIG_NAMESPACES=y\nCONFIG_NET_NS=y\nCONFIG_PID_NS=y\nCONFIG_IPC_NS=y\nCONFIG_UTS_NS=y\nCONFIG_CGROUPS=y\nCONFIG_CGROUP_PIDS=y\nCONFIG_CGROUP_SCHED=y\nCONFIG_FAIR_GROUP_SCHED=y\nCONFIG_CGROUP_BPF=y\nCONFIG_CPUSETS=y\nCONFIG_MEMCG=y\nCONFIG_INET=y\nCONFIG_PROC_FS=y\n"
 
 func run(t *testing.T, h *hosttest.Host, cluster string, m preflight.Machine, ignore ...string) preflight.Report {
 	t.Helper()
@@ -76,8 +76,13 @@ func TestEachCheckFindsItsFaultUnderKubeadmsName(t *testing.T) {
 		{"SystemVerification", func(h *hosttest.Host) {
 			h.Put("/boot/config-6.12.0-1-amd64", strings.Replace(features, "CONFIG_NET_NS=y\n", "", 1), 0o444)
 		}, "CONFIG_NET_NS"},
-		{"KubeletVersion", func(h *hosttest.Host) { h.Install("kubelet", hosttest.Prints("Kubernetes v1.37.0\n")) }, "newer than the control plane"},
-		{"KubeletVersion", func(h *hosttest.Host) { h.Install("kubelet", hosttest.Prints("Kubernetes v1.30.0\n")) }, "older than the control plane"},
+		{"SystemVerification", func(h *hosttest.Host) {
+			h.Put("/boot/config-6.12.0-1-amd64", strings.Replace(features, "CONFIG_CGROUP_BPF=y\n", "", 1), 0o444)
+		}, "CONFIG_CGROUP_BPF"},
+		{"SystemVerification", func(h *hosttest.Host) { h.Put("/sys/fs/cgroup/cgroup.controllers", "\n", 0o444) }, `"cpu" is missing`},
+		{"KubeletVersion", func(h *hosttest.Host) { h.Install("kubelet", hosttest.Prints("kubelet of mine\n")) }, "cannot be read"},
+		{"KubeletVersion", func(h *hosttest.Host) { h.Install("kubelet", hosttest.Prints("Kubernetes v1.37.0\n")) }, "newer than the API server"},
+		{"KubeletVersion", func(h *hosttest.Host) { h.Install("kubelet", hosttest.Prints("Kubernetes v1.30.0\n")) }, "more than 3 minor versions behind"},
 		{"KubeletVersion", func(h *hosttest.Host) { _ = h.Remove("/usr/bin/kubelet") }, "kubelet is not installed"},
 	}
 	for _, tt := range tests {

@@ -10,17 +10,14 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpproxy"
-	"k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/slipway-dev/slipway/host"
 	"github.com/slipway-dev/slipway/node/kubeadm"
+	"github.com/slipway-dev/slipway/release"
 )
 
 // lookupLimit bounds the question whether the node's name can be resolved, which is asked only for a warning.
 const lookupLimit = time.Second
-
-// kubeletSkew is how many minors older than the control plane a kubelet may be.
-const kubeletSkew = 3
 
 func (m Machine) firewalld() Check {
 	return Check{"Firewalld", func(ctx context.Context, f *Findings) {
@@ -87,18 +84,19 @@ func (m Machine) kubeletVersion() Check {
 			f.Fail("the kubelet does not tell its version: %v", err)
 			return
 		}
-		fields := strings.Fields(string(out.Stdout))
-		kubelet, err := version.ParseSemantic(append(fields, "")[max(len(fields)-1, 0)])
-		cluster, clusterErr := m.Config.Cluster.Version()
-		if err != nil || clusterErr != nil {
-			f.Fail("the kubelet tells its version in a way that cannot be read: %q", strings.TrimSpace(string(out.Stdout)))
+		said := strings.TrimSpace(string(out.Stdout))
+		kubelet, err := release.Parse(said[strings.LastIndexByte(said, ' ')+1:]) // Kubernetes v1.36.3
+		if err != nil {
+			f.Fail("the kubelet tells its version in a way that cannot be read: %q", said)
 			return
 		}
-		switch {
-		case kubelet.Major() == cluster.Major() && kubelet.Minor() > cluster.Minor():
-			f.Fail("the kubelet %s is newer than the control plane %s: install kubelet %s", kubelet, cluster, cluster)
-		case kubelet.Minor()+kubeletSkew < cluster.Minor():
-			f.Fail("the kubelet %s is more than %d minors older than the control plane %s: install kubelet %s", kubelet, kubeletSkew, cluster, cluster)
+		cluster, err := release.Parse(m.Config.Cluster.KubernetesVersion)
+		if err != nil {
+			f.Fail("the configuration's kubernetesVersion cannot be read: %v", err)
+			return
+		}
+		if reason := release.KubeletMayTalkTo(kubelet, cluster); reason != release.OK {
+			f.Fail("%s: install kubelet %s", reason, cluster)
 		}
 	}}
 }

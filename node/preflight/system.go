@@ -22,8 +22,14 @@ func needsControllersV1() []string {
 func needsControllersV2() []string { return []string{"cpu", "cpuset", "memory", "pids"} }
 
 func needsFeatures() []string {
-	return []string{"NAMESPACES", "NET_NS", "PID_NS", "IPC_NS", "UTS_NS", "CGROUPS", "CPUSETS", "MEMCG", "INET", "PROC_FS"}
+	return []string{
+		"NAMESPACES", "NET_NS", "PID_NS", "IPC_NS", "UTS_NS", "CGROUPS", "CGROUP_PIDS", "CGROUP_SCHED", "FAIR_GROUP_SCHED", "CPUSETS",
+		"MEMCG", "INET", "PROC_FS",
+	}
 }
+
+// featureV2 bounds a container's access to devices in version 2 of control groups, where no controller does that.
+const featureV2 = "CGROUP_BPF"
 
 // system checks kernel and control groups.
 func (m Machine) system() Check {
@@ -47,7 +53,11 @@ func (m Machine) kernel(f *Findings) {
 	if options == "" {
 		return // many kernels do not tell, and the components find out soon
 	}
-	for _, name := range needsFeatures() {
+	needed := needsFeatures()
+	if m.unifiedControlGroups() {
+		needed = append(needed, featureV2)
+	}
+	for _, name := range needed {
 		if !strings.Contains(options, "CONFIG_"+name+"=") {
 			f.Fail("the kernel lacks the feature CONFIG_%s", name)
 		}
@@ -66,9 +76,17 @@ func (m Machine) kernelOptions(release string) string {
 	return m.text("/boot/config-" + release)
 }
 
+const controllersV2 = "/sys/fs/cgroup/cgroup.controllers"
+
+// unifiedControlGroups reports whether the machine has version 2 of control groups only.
+func (m Machine) unifiedControlGroups() bool {
+	_, err := m.Host.Stat(controllersV2)
+	return err == nil
+}
+
 func (m Machine) controlGroups(f *Findings) {
-	if list := m.text("/sys/fs/cgroup/cgroup.controllers"); list != "" {
-		missing(f, needsControllersV2(), strings.Fields(list))
+	if m.unifiedControlGroups() {
+		missing(f, needsControllersV2(), strings.Fields(m.text(controllersV2)))
 		return
 	}
 	var enabled []string
