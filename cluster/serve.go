@@ -88,6 +88,7 @@ func (up *bringUp) awaitControlPlane(ctx context.Context, report plan.Reporter) 
 	for {
 		err := up.access.api.Get(ctx, systemNamespace, nil)
 		if err == nil {
+			report.Became("answering", "")
 			return nil
 		}
 		if reason := up.bootstrapFailure(ctx); reason != "" {
@@ -159,6 +160,7 @@ func (up *bringUp) awaitNode(ctx context.Context, report plan.Reporter) error {
 	if err := addon.Wait(ctx, up.access.addons, up.nodeObject(), report); err != nil {
 		return &WaitError{What: "the node to be Ready", Last: err, Machine: up.machine, Cause: context.Cause(ctx)}
 	}
+	report.Became("Ready", "")
 	return nil
 }
 

@@ -92,9 +92,9 @@ func (up *bringUp) plan() plan.Plan {
 	add(f.image != "", plan.Step{ID: stepImage, Title: "machine image", Object: f.imageName, Action: plan.Create, Reason: f.image, Run: up.buildImage}, stepRelease)
 	add(f.network != "", plan.Step{ID: stepNetwork, Title: "cluster network", Object: up.spec.Name, Action: plan.Create, Reason: f.network, Run: up.connect}, stepRelease)
 	add(f.machine != "", plan.Step{ID: stepMachine, Title: "machine", Object: up.machine, Action: plan.Create, Reason: f.machine, Run: up.startMachine}, stepImage, stepNetwork)
-	add(f.api != "", plan.Step{ID: stepControlPlane, Title: "control plane", Object: "answering", Action: plan.Run, Reason: f.api, Run: up.awaitControlPlane}, stepNetwork, stepMachine)
+	add(f.api != "", plan.Step{ID: stepControlPlane, Title: "control plane", Action: plan.Run, Reason: f.api, Run: up.awaitControlPlane}, stepNetwork, stepMachine)
 	add(f.addons != "", plan.Step{ID: stepAddons, Title: "addons", Object: "flannel kube-proxy coredns", Action: plan.Change, Reason: f.addons, Run: up.installAddons}, stepControlPlane)
-	add(f.node != "", plan.Step{ID: stepNode, Title: "node", Object: "Ready", Action: plan.Run, Reason: f.node, Run: up.awaitNode}, stepControlPlane)
+	add(f.node != "", plan.Step{ID: stepNode, Title: "node", Action: plan.Run, Reason: f.node, Run: up.awaitNode}, stepControlPlane)
 	return p
 }
 

@@ -76,7 +76,8 @@ func findProcess(t *testing.T, match func(process) bool) process {
 	return process{}
 }
 
-// hostState is everything on the host that a cluster could leave behind.
+// hostState is everything on the host that a cluster of these tests could leave behind. What belongs to a cluster by its name is
+// looked at for theirs alone, since somebody's own cluster lives on meanwhile; the rest changes only when clusters come and go.
 type hostState map[string][]string
 
 // observeHost lists what there is: processes of ours, mounts, cgroups, namespaces, links, nftables rules, files.
@@ -84,7 +85,7 @@ func observeHost(t *testing.T) hostState {
 	t.Helper()
 	s := hostState{}
 	for _, p := range processes(t) {
-		if strings.Contains(p.command, "slipway") && !strings.Contains(p.command, ".test") || strings.Contains(p.cgroup, "/slipway/") {
+		if strings.Contains(p.cgroup, "/slipway/e2e-") || strings.Contains(p.command, slipway) && strings.Contains(p.command, " e2e-") {
 			s["processes"] = append(s["processes"], fmt.Sprintf("%d %s", p.pid, p.command))
 		}
 	}
@@ -93,8 +94,10 @@ func observeHost(t *testing.T) hostState {
 	for _, line := range strings.Split(strings.TrimSpace(string(mounts)), "\n") {
 		s["mounts"] = append(s["mounts"], strings.Fields(line)[4])
 	}
-	s["cgroups"] = list(t, "/sys/fs/cgroup", func(path string, d fs.DirEntry) bool { return d.IsDir() && strings.Contains(path, "slipway") })
-	s["files"] = append(list(t, "/run/slipway", everything), list(t, "/var/lib/slipway/clusters", everything)...)
+	s["cgroups"] = list(t, "/sys/fs/cgroup", func(path string, d fs.DirEntry) bool { return d.IsDir() && strings.Contains(path, "/slipway/e2e-") })
+	for _, root := range []string{"/run/slipway", "/var/lib/slipway/clusters"} {
+		s["files"] = append(s["files"], list(t, root, func(path string, _ fs.DirEntry) bool { return strings.HasPrefix(path, root+"/e2e-") })...)
+	}
 	links, err := netlink.LinkList()
 	check(t, err, "listing links")
 	for _, l := range links {
