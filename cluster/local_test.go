@@ -151,6 +151,7 @@ func TestThePlanHoldsWhatIsMissingAndNoMore(t *testing.T) {
 		{"all is well", found{}, nil},
 		{"a warm store", found{network: "n", machine: "m", api: "a", node: "n", addons: "a"}, []string{stepNetwork, stepMachine, stepControlPlane, stepAddons, stepNode}},
 		{"an addon is missing", found{addons: "a"}, []string{stepAddons}},
+		{"after a reboot", found{network: "n", machine: "m", api: "a", node: "n", addons: "a", restart: true}, []string{stepNetwork, stepMachine, stepControlPlane, stepNode, stepAddons}},
 		{"the gateway died", found{network: "n", api: "a", node: "n", addons: "a"}, []string{stepNetwork, stepControlPlane, stepAddons, stepNode}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

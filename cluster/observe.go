@@ -18,6 +18,8 @@ import (
 type found struct {
 	release, image, network, machine, api, node, addons string
 	imageName                                           string
+	// restart says that the machine has been a node before.
+	restart bool
 }
 
 // glance is how long an idle cluster may take to say that it is well; one that takes longer is waited for in a step.
@@ -151,7 +153,7 @@ func (up *bringUp) observeMachine(c engine.Cluster, machine *engine.Machine) {
 	case machine.Status == engine.Unfinished:
 		up.found.machine = "making it was interrupted"
 	case machine.Status != engine.Running:
-		up.found.machine = "it does not run"
+		up.found.machine, up.found.restart = "it does not run", true
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -160,8 +162,36 @@ func (up *bringUp) awaitNode(ctx context.Context, report plan.Reporter) error {
 	if err := addon.Wait(ctx, up.access.addons, up.nodeObject(), report); err != nil {
 		return &WaitError{What: "the node to be Ready", Last: err, Machine: up.machine, Cause: context.Cause(ctx)}
 	}
+	if err := up.awaitKubelet(ctx); err != nil {
+		return err
+	}
 	report.Became("Ready", "")
 	return nil
+}
+
+// awaitKubelet waits until the kubelet has renewed its lease since the machine was started: the node's status may be from before
+// a reboot. A kubelet that starts renews at once; there is no event for "later than", and 100 ms is little beside its start.
+func (up *bringUp) awaitKubelet(ctx context.Context) error {
+	if up.started.IsZero() {
+		return nil
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var lease coordinationv1.Lease
+		err := up.access.api.Get(ctx, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/"+up.machine, &lease)
+		if err == nil && lease.Spec.RenewTime != nil && lease.Spec.RenewTime.After(up.started) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			if err == nil {
+				err = errors.New("its kubelet has not reported since the machine was started")
+			}
+			return &WaitError{What: "the kubelet", Last: err, Machine: up.machine, Cause: context.Cause(ctx)}
+		}
+	}
 }
 
 func (up *bringUp) nodeObject() []*unstructured.Unstructured {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/slipway-dev/slipway/engine"
 	"github.com/slipway-dev/slipway/engine/network"
@@ -47,7 +48,8 @@ type bringUp struct {
 	record Record
 	found  found
 
-	access access // known once the network is there
+	access  access    // known once the network is there
+	started time.Time // when the machine was started, if it was
 }
 
 // Up observes the host and plans what is missing for the cluster to be as asked. An empty plan means that it is. The plan's
@@ -93,8 +95,15 @@ func (up *bringUp) plan() plan.Plan {
 	add(f.network != "", plan.Step{ID: stepNetwork, Title: "cluster network", Object: up.spec.Name, Action: plan.Create, Reason: f.network, Run: up.connect}, stepRelease)
 	add(f.machine != "", plan.Step{ID: stepMachine, Title: "machine", Object: up.machine, Action: plan.Create, Reason: f.machine, Run: up.startMachine}, stepImage, stepNetwork)
 	add(f.api != "", plan.Step{ID: stepControlPlane, Title: "control plane", Action: plan.Run, Reason: f.api, Run: up.awaitControlPlane}, stepNetwork, stepMachine)
-	add(f.addons != "", plan.Step{ID: stepAddons, Title: "addons", Object: "flannel kube-proxy coredns", Action: plan.Change, Reason: f.addons, Run: up.installAddons}, stepControlPlane)
-	add(f.node != "", plan.Step{ID: stepNode, Title: "node", Action: plan.Run, Reason: f.node, Run: up.awaitNode}, stepControlPlane)
+	addons := plan.Step{ID: stepAddons, Title: "addons", Object: "flannel kube-proxy coredns", Action: plan.Change, Reason: f.addons, Run: up.installAddons}
+	node := plan.Step{ID: stepNode, Title: "node", Action: plan.Run, Reason: f.node, Run: up.awaitNode}
+	if f.restart { // what the API says of the node and its pods is from before, until the kubelet has spoken
+		add(f.node != "", node, stepControlPlane)
+		add(f.addons != "", addons, stepControlPlane, stepNode)
+		return p
+	}
+	add(f.addons != "", addons, stepControlPlane)
+	add(f.node != "", node, stepControlPlane)
 	return p
 }
 
@@ -145,6 +154,7 @@ func (up *bringUp) startMachine(ctx context.Context, _ plan.Reporter) error {
 	if err != nil {
 		return err
 	}
+	up.started = up.Now()
 	if _, err := up.Engine(up.rel).EnsureMachine(ctx, spec); err != nil {
 		return err
 	}

@@ -206,14 +206,33 @@ func (c *containerd) dropLayers(ctx context.Context) error {
 // namespace is where the kubelet's containers and images are.
 const namespace = "k8s.io"
 
+// run runs ctr, which would wait for ever for a containerd that is gone: it ends with containerd and with this process.
 func (c *containerd) run(ctx context.Context, stdin io.Reader, args ...string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-c.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	cmd := exec.CommandContext(ctx, c.ctr, append([]string{"--address", c.socket(), "--namespace", namespace}, args...)...)
 	cmd.Args[0] = "ctr"
 	cmd.Env = []string{"TMPDIR=" + c.dir}
 	cmd.Stdin = stdin
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = io.Discard, &said
-	if err := cmd.Run(); err != nil {
+	runtime.LockOSThread() // the kernel ties a process to the thread of its parent
+	defer runtime.UnlockOSThread()
+	err := cmd.Run()
+	select {
+	case <-c.ended:
+		return errors.Join(fmt.Errorf("containerd ended meanwhile: %w%s", c.result, c.lastLine()), err)
+	default:
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(said.Bytes()))
 	}
 	return nil
