@@ -41,7 +41,12 @@ func (l *Local) kubeconfig(cluster string, a authorities, port int, user, group 
 	}
 	return pki.Kubeconfig{
 		Cluster: contextName(cluster), User: user,
-		Server: "https://" + net.JoinHostPort(loopback.String(), strconv.Itoa(port)),
+		Server: endpointURL(port),
 		CA:     pki.EncodeCert(ca.Cert), Cert: pki.EncodeCert(pair.Cert), Key: key,
 	}.Encode()
+}
+
+// endpointURL is a cluster's endpoint at a port of this host.
+func endpointURL(port int) string {
+	return "https://" + net.JoinHostPort(loopback.String(), strconv.Itoa(port))
 }

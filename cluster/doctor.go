@@ -11,30 +11,37 @@ import (
 	"github.com/slipway-dev/slipway/release"
 )
 
-// What has to fit on the disk, generously rounded: compiling takes the Go caches (5 GB) and the release; a cluster beside an
-// image takes what its workloads write.
+// What has to fit on the disk, generously rounded: compiling takes the Go caches (5 GB) and the release, an image its packages and
+// layers, a new cluster what is its own. Bringing back one that exists needs nothing.
 const (
 	diskToCompile = 12 << 30
-	diskToRun     = 2 << 30
+	diskToBuild   = 2 << 30
+	diskToStart   = 300 << 20
 )
 
-// CheckHost looks whether this host can run machines, quickly and without changing it.
-func (l *Local) CheckHost(ctx context.Context) []engine.Finding {
-	need := uint64(diskToRun)
-	if !l.hasRelease() {
-		need = diskToCompile
-	}
-	return l.Engine(release.Release{}).Check(ctx, need)
+// CheckHost looks whether this host can run the named cluster, quickly and without changing it. An empty name means a new one.
+func (l *Local) CheckHost(ctx context.Context, name string) []engine.Finding {
+	return l.Engine(release.Release{}).Check(ctx, l.needDisk(name))
 }
 
-func (l *Local) hasRelease() bool {
-	list, err := l.Store().List()
-	return err == nil && len(list) > 0
+func (l *Local) needDisk(name string) uint64 {
+	if name != "" {
+		if _, err := l.Record(name); err == nil {
+			return 0
+		}
+	}
+	if list, err := l.Store().List(); err != nil || len(list) == 0 {
+		return diskToCompile
+	}
+	if images, err := image.List(l.imageStore()); err != nil || len(images) == 0 {
+		return diskToBuild
+	}
+	return diskToStart
 }
 
 // Doctor checks all that up needs: the host, and that a release and an image are there or can be made.
 func (l *Local) Doctor(ctx context.Context) []engine.Finding {
-	findings := l.CheckHost(ctx)
+	findings := l.CheckHost(ctx, "")
 	newest := release.AllSupported()[0]
 	r, err := l.Store().Lookup(newest.Kubernetes, l.Arch)
 	if err == nil {

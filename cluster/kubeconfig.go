@@ -52,6 +52,8 @@ func (l *Local) MergeKubeconfig(name, path string) (string, error) {
 	files := clientcmd.NewDefaultPathOptions()
 	if path != "" {
 		files.LoadingRules.ExplicitPath = path
+	} else if !filepath.IsAbs(files.GetDefaultFilename()) && os.Getenv(clientcmd.RecommendedConfigPathEnvVar) == "" {
+		return "", &HintedError{errors.New("HOME is not set, so it is not known where your kubeconfig is"), "name it with --kubeconfig FILE"}
 	}
 	all, err := files.GetStartingConfig()
 	if err != nil {

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/slipway-dev/slipway/engine"
@@ -64,7 +63,7 @@ func (l *Local) status(c engine.Cluster) (Status, error) {
 		s.State = Incomplete
 		return s, nil
 	}
-	s.Endpoint = fmt.Sprintf("https://%s:%d", loopback, record.APIPort)
+	s.Endpoint = endpointURL(record.APIPort)
 	s.Kubeconfig = l.kubeconfigPath(c.Name)
 	return s, nil
 }

@@ -85,3 +85,9 @@ func (l *Local) Engine(r release.Release) *engine.Engine {
 
 // EngineOf returns the engine for a cluster that exists, with the runc of its release.
 func (l *Local) EngineOf(cluster string) *engine.Engine { return l.Engine(l.releaseOf(cluster)) }
+
+// Lock makes the caller the only one on this host who brings the cluster up, until it calls unlock or its process ends. While
+// somebody else does, it waits; waiting is told once.
+func (l *Local) Lock(ctx context.Context, cluster string, waiting func()) (unlock func(), err error) {
+	return l.EngineOf(cluster).Lock(ctx, cluster, waiting)
+}

@@ -169,6 +169,7 @@ func (up *bringUp) observeServing(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, glance)
 	defer cancel()
 	if err := up.access.api.Get(ctx, systemNamespace, nil); err != nil {
+		up.found.network = "the control plane does not answer through its gateway"
 		up.found.api, up.found.node, up.found.addons = err.Error(), "the control plane has to answer first", "they can be seen once it answers"
 		return nil
 	}

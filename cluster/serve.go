@@ -20,7 +20,9 @@ import (
 	"github.com/slipway-dev/slipway/addon"
 	"github.com/slipway-dev/slipway/addon/catalog"
 	"github.com/slipway-dev/slipway/addon/catalog/flannel"
+	"github.com/slipway-dev/slipway/engine"
 	"github.com/slipway-dev/slipway/node/apiclient"
+	"github.com/slipway-dev/slipway/pki"
 	"github.com/slipway-dev/slipway/plan"
 	"github.com/slipway-dev/slipway/release"
 )
@@ -66,7 +68,7 @@ func (up *bringUp) grantAccess(port int) error {
 		return err
 	}
 	path := up.kubeconfigPath(up.spec.Name)
-	if _, err := os.Stat(path); err == nil && up.record.APIPort == port {
+	if up.record.APIPort == port && up.serves(path, a, port) {
 		return nil
 	}
 	admin, err := up.kubeconfig(up.spec.Name, a, port, adminUser, adminGroup, administratorYears)
@@ -78,6 +80,23 @@ func (up *bringUp) grantAccess(port int) error {
 	}
 	up.record.APIPort = port
 	return up.writeRecord(up.record)
+}
+
+// renewBefore is how long before its end the administrator's certificate is replaced.
+const renewBefore = 30 * 24 * time.Hour
+
+// serves reports whether the kubeconfig at path leads to the endpoint, trusts the cluster and will be trusted for a while.
+func (up *bringUp) serves(path string, a authorities, port int) bool {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false // written anew
+	}
+	k, err := pki.DecodeKubeconfig(data)
+	if err != nil || k.Server != endpointURL(port) || !k.Trusts(pki.EncodeCert(a.pairs["ca"].Cert)) {
+		return false
+	}
+	certs, err := pki.DecodeCerts(k.Cert)
+	return err == nil && certs[0].CheckSignatureFrom(a.pairs["ca"].Cert) == nil && up.Now().Add(renewBefore).Before(certs[0].NotAfter)
 }
 
 // awaitControlPlane waits until the API serves. Another process becomes ready: there is no event to wait for, and 50 ms is
@@ -93,8 +112,8 @@ func (up *bringUp) awaitControlPlane(ctx context.Context, report plan.Reporter) 
 			report.Became("answering", "")
 			return nil
 		}
-		if reason := up.bootstrapFailure(ctx); reason != "" {
-			return &BootstrapError{Machine: up.machine, Reason: reason}
+		if err := up.hopeless(ctx); err != nil {
+			return err
 		}
 		select {
 		case <-tick.C:
@@ -104,27 +123,35 @@ func (up *bringUp) awaitControlPlane(ctx context.Context, report plan.Reporter) 
 	}
 }
 
+// hopeless says why there is nothing to wait for: somebody is removing the cluster, or its machine could not become a node.
+func (up *bringUp) hopeless(ctx context.Context) error {
+	state, err := up.Engine(up.rel).Cluster(ctx, up.spec.Name)
+	if errors.Is(err, engine.ErrNotFound) || err == nil && state.Deleting {
+		return fmt.Errorf("cluster %q was removed while it was being made", up.spec.Name)
+	}
+	machine := machineNamed(state, up.machine)
+	if err != nil || machine == nil || machine.PID == 0 {
+		return nil // the keeper starts it again; the wait itself ends with what is wrong
+	}
+	if reason := bootstrapFailure(machine.PID); reason != "" {
+		return &BootstrapError{Machine: up.machine, Reason: reason}
+	}
+	return nil
+}
+
 // bootstrapFailure reads what the machine's agent says about bootstrap data that failed. The file is the machine's, so links in
 // it must not lead out of the machine.
-func (up *bringUp) bootstrapFailure(ctx context.Context) string {
-	machines, err := up.Engine(up.rel).Machines(ctx, up.spec.Name)
+func bootstrapFailure(pid int) string {
+	f, err := os.OpenInRoot(filepath.Join("/proc", fmt.Sprint(pid), "root"), bootstrapFailedFile)
 	if err != nil {
-		return "" // the wait itself ends with what is wrong
+		return "" // mostly because nothing has failed
 	}
-	for _, m := range machines {
-		if m.Name == up.machine && m.PID != 0 {
-			f, err := os.OpenInRoot(filepath.Join("/proc", fmt.Sprint(m.PID), "root"), bootstrapFailedFile)
-			if err != nil {
-				continue // mostly because nothing has failed
-			}
-			defer f.Close()
-			reason, err := io.ReadAll(io.LimitReader(f, 4096))
-			if err == nil {
-				return strings.TrimSpace(string(reason))
-			}
-		}
+	defer f.Close()
+	reason, err := io.ReadAll(io.LimitReader(f, 4096))
+	if err != nil {
+		return ""
 	}
-	return ""
+	return strings.TrimSpace(string(reason))
 }
 
 // bootstrapFailedFile is where the agent says why bootstrap data failed, below the machine's root.
@@ -169,10 +196,10 @@ func (up *bringUp) awaitNode(ctx context.Context, report plan.Reporter) error {
 	return nil
 }
 
-// awaitKubelet waits until the kubelet has renewed its lease since the machine was started: the node's status may be from before
-// a reboot. A kubelet that starts renews at once; there is no event for "later than", and 100 ms is little beside its start.
+// awaitKubelet waits until the kubelet has renewed its lease since a machine was started again: until then the node's
+// status is from before. A kubelet that knows its node renews at once; there is no event for "later than", and 100 ms is little beside its start.
 func (up *bringUp) awaitKubelet(ctx context.Context) error {
-	if up.started.IsZero() {
+	if up.restarted.IsZero() {
 		return nil
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -180,7 +207,7 @@ func (up *bringUp) awaitKubelet(ctx context.Context) error {
 	for {
 		var lease coordinationv1.Lease
 		err := up.access.api.Get(ctx, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/"+up.machine, &lease)
-		if err == nil && lease.Spec.RenewTime != nil && lease.Spec.RenewTime.After(up.started) {
+		if err == nil && lease.Spec.RenewTime != nil && lease.Spec.RenewTime.After(up.restarted) {
 			return nil
 		}
 		select {

@@ -48,8 +48,8 @@ type bringUp struct {
 	record Record
 	found  found
 
-	access  access    // known once the network is there
-	started time.Time // when the machine was started, if it was
+	access    access    // known once the network is there
+	restarted time.Time // when a machine was started that had been a node before
 }
 
 // Up observes the host and plans what is missing for the cluster to be as asked. An empty plan means that it is. The plan's
@@ -154,7 +154,9 @@ func (up *bringUp) startMachine(ctx context.Context, _ plan.Reporter) error {
 	if err != nil {
 		return err
 	}
-	up.started = up.Now()
+	if up.found.restart {
+		up.restarted = up.Now()
+	}
 	if _, err := up.Engine(up.rel).EnsureMachine(ctx, spec); err != nil {
 		return err
 	}

@@ -60,18 +60,15 @@ func TestWrongInputIsAnsweredWithWhatWhyAndAHint(t *testing.T) {
 		{"an unknown source", []string{"up", "--release-source", "magic"}, []string{`no release source "magic"`, "hint:"}},
 		{"a cluster that is not there", []string{"kubeconfig", "nope"}, []string{`no cluster "nope"`, "hint:", "slipway up"}},
 		{"kubectl without a cluster", []string{"kubectl", "get", "nodes"}, []string{"no cluster", "hint:", "slipway up"}},
-		{"kubectl with a forgotten name", []string{"kubectl", "--cluster"}, []string{"--cluster needs a name", "hint:"}},
+		{"kubectl with a forgotten name", []string{"kubectl", "--cluster"}, []string{"--cluster needs a value", "hint:"}},
 		{"a machine that is not there", []string{"shell", "nope-control-plane-1"}, []string{`no machine "nope-control-plane-1"`, "hint:"}},
 		{"a log that there is not", []string{"logs", "dev-control-plane-1", "syslog"}, []string{`no log "syslog"`, "kubelet"}},
 		{"an image that is not there", []string{"image", "rm", "sha256:abc"}, []string{`0 images match "sha256:abc"`, "hint:"}},
 		{"an image of a release that is not there", []string{"image", "build"}, []string{"hint:", "slipway release build"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			out, errs, status := call(t, append(tc.args, "--home", home)...)
-			if tc.args[0] == "kubectl" { // every flag after it is kubectl's own
-				t.Setenv("SLIPWAY_HOME", home)
-				out, errs, status = call(t, tc.args...)
-			}
+			// In front, since every flag after kubectl is kubectl's own.
+			out, errs, status := call(t, append([]string{"--home", home}, tc.args...)...)
 			if status != 1 || out != "" {
 				t.Errorf("status %d and output %q, want 1 and none", status, out)
 			}

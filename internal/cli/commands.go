@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -30,8 +32,6 @@ func commands(o *options) []*cobra.Command {
 		agentCommand(o), keeperCommand(o), gatewayCommand(o),
 	}
 }
-
-var errMissingClusterName = errors.New("--cluster needs a name")
 
 func defaultHome() string {
 	if home := os.Getenv("SLIPWAY_HOME"); home != "" {
@@ -69,7 +69,8 @@ func runDir(home string) string {
 	if home == engine.DefaultHome {
 		return engine.DefaultRun
 	}
-	return filepath.Join(engine.DefaultRun+"-homes", strings.ReplaceAll(strings.Trim(home, "/"), "/", "-"))
+	sum := sha256.Sum256([]byte(home)) // short: sockets have 108 characters for their whole path
+	return filepath.Join(engine.DefaultRun+"-homes", hex.EncodeToString(sum[:6]))
 }
 
 // named returns the cluster to act on: the one in args, in the environment, or the only one there is.

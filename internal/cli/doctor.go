@@ -63,11 +63,11 @@ func (o *options) showFindings(findings []engine.Finding) error {
 }
 
 // preflight refuses to begin what could not end well on this host.
-func (o *options) preflight(ctx context.Context, local *cluster.Local) error {
+func (o *options) preflight(ctx context.Context, local *cluster.Local, name string) error {
 	if err := needRoot(); err != nil {
 		return err
 	}
-	blocking := engine.Blocking(local.CheckHost(ctx))
+	blocking := engine.Blocking(local.CheckHost(ctx, name))
 	if len(blocking) == 0 {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,11 +14,11 @@ func kubectlCommand(o *options) *cobra.Command {
 		Use:   "kubectl [--cluster NAME] ARGS…",
 		Short: "Run the release's own kubectl against the named or only cluster",
 		Long: "Runs the kubectl that belongs to the cluster's release, with the cluster's kubeconfig.\n" +
-			"--cluster must come first; without it the only cluster of this machine is meant, or SLIPWAY_CLUSTER.",
+			"--cluster (and --home) must come first; without it the only cluster of this machine is meant, or SLIPWAY_CLUSTER.",
 		Example:            "  slipway kubectl get nodes\n  slipway kubectl --cluster staging get pods -A",
 		DisableFlagParsing: true, // every flag but a leading --cluster is kubectl's own
 		RunE: func(cmd *cobra.Command, args []string) error {
-			wanted, rest, err := leadingCluster(args)
+			wanted, rest, err := o.leadingFlags(args)
 			if err != nil {
 				return err
 			}
@@ -38,19 +39,25 @@ func kubectlCommand(o *options) *cobra.Command {
 	}
 }
 
-// leadingCluster takes --cluster NAME off the front of kubectl's arguments.
-func leadingCluster(args []string) (name, rest []string, err error) {
-	if len(args) == 0 {
-		return nil, args, nil
+// leadingFlags takes our own flags off the front of kubectl's arguments: --cluster, and --home, which cobra hands on.
+func (o *options) leadingFlags(args []string) (name, rest []string, err error) {
+	for len(args) > 0 {
+		flag, value, joined := strings.Cut(args[0], "=")
+		if flag != "--cluster" && flag != "--home" {
+			break
+		}
+		args = args[1:]
+		if !joined {
+			if len(args) == 0 {
+				return nil, nil, term.WithHint(fmt.Errorf("%s needs a value", flag), "slipway kubectl --cluster NAME get nodes")
+			}
+			value, args = args[0], args[1:]
+		}
+		if flag == "--home" {
+			o.home = value
+		} else {
+			name = []string{value}
+		}
 	}
-	if value, ok := strings.CutPrefix(args[0], "--cluster="); ok {
-		return []string{value}, args[1:], nil
-	}
-	if args[0] != "--cluster" {
-		return nil, args, nil
-	}
-	if len(args) == 1 {
-		return nil, nil, term.WithHint(errMissingClusterName, "slipway kubectl --cluster NAME get nodes")
-	}
-	return args[1:2], args[2:], nil
+	return name, args, nil
 }

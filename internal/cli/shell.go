@@ -31,7 +31,7 @@ func shellCommand(o *options) *cobra.Command {
 			}
 			err = e.Exec(cmd.Context(), machine.Cluster, machine.Name, engine.ExecOptions{
 				Args: program, Env: []string{"TERM=" + os.Getenv("TERM"), "HOME=/root", "KUBECONFIG=/etc/kubernetes/admin.conf"}, Dir: "/root",
-				TTY:   len(args) == 1 && term.IsTerminal(o.streams.Out),
+				TTY:   term.IsTerminal(o.streams.In) && term.IsTerminal(o.streams.Out),
 				Stdin: o.streams.In, Stdout: o.streams.Out, Stderr: o.streams.Err,
 			})
 			var exit *engine.ExitError

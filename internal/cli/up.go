@@ -31,8 +31,15 @@ func upCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := o.preflight(cmd.Context(), local); err != nil {
+			if err := o.preflight(cmd.Context(), local, spec.Name); err != nil {
 				return err
+			}
+			if !dryRun {
+				unlock, err := local.Lock(cmd.Context(), spec.Name, func() { o.note("waiting for another slipway that is bringing up %q", spec.Name) })
+				if err != nil {
+					return err
+				}
+				defer unlock()
 			}
 			p, err := local.Up(cmd.Context(), spec)
 			if err != nil {
@@ -70,6 +77,13 @@ func (o *options) bringUp(cmd *cobra.Command, local *cluster.Local, name string,
 	}
 	return o.done("Kubernetes %s is ready.\n  %[2]s kubectl get nodes      export KUBECONFIG=$(%[2]s kubeconfig --path %[3]s)\n",
 		record.Kubernetes, o.program, name)
+}
+
+// note tells a person what goes on besides the steps.
+func (o *options) note(format string, args ...any) {
+	if !o.json() {
+		fmt.Fprintf(o.streams.Err, "  "+format+"\n", args...)
+	}
 }
 
 // done says the last word to a person; programs have had it as events.
