@@ -79,7 +79,10 @@ func (b *bootstrapper) look(ctx context.Context) (done bool, err error) {
 	hash := fmt.Appendf(nil, "%x\n", sha256.Sum256(data))
 	switch {
 	case marked:
-		if err == nil && !bytes.Equal(mark, hash) {
+		switch {
+		case err == nil && bytes.Equal(mark, hash): // a crash came between the mark and this
+			return true, errors.Join(forget(), b.succeed())
+		case err == nil:
 			b.log.Warn("user data has changed since the bootstrap, it is not run")
 		}
 		return true, b.succeed()
@@ -113,7 +116,16 @@ func (b *bootstrapper) execute(ctx context.Context, data, hash []byte) (done boo
 		return false, fmt.Errorf("marking the bootstrap as done: %w", err)
 	}
 	b.log.Info("bootstrap done", "after", time.Since(began).String())
-	return true, b.succeed()
+	return true, errors.Join(forget(), b.succeed())
+}
+
+// forget removes the user data once it has done its work: it carries the cluster's keys, which now are where they belong. The
+// mark keeps its hash.
+func forget() error {
+	if err := os.Remove(UserData); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing user data that has been run: %w", err)
+	}
+	return nil
 }
 
 func (b *bootstrapper) apply(ctx context.Context, config *cloudconfig.Config) (err error) {

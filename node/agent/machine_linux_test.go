@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -368,6 +369,9 @@ runcmd:
 	var st unix.Stat_t
 	if err := unix.Stat(m.path("/var/tmp/made/secret"), &st); err != nil || st.Uid != 123 || st.Gid != 124 || st.Mode&0o7777 != 0o600 {
 		t.Errorf("secret: %v %d:%d %o", err, st.Uid, st.Gid, st.Mode)
+	}
+	if _, err := os.Stat(m.path(UserData)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the user data, which holds keys, is still there: %v", err)
 	}
 	if err := m.halt(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
