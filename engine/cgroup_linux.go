@@ -26,9 +26,11 @@ type hierarchy struct {
 	sessions bool
 }
 
-// hierarchies lists all cgroup hierarchies, v1 and v2, from the content of /proc/self/mountinfo.
+// hierarchies lists all cgroup hierarchies, v1 and v2, from the content of /proc/self/mountinfo. Of several mounts of one, which
+// share a device number, the one that shows its root counts: a bind mount of a subtree is no place for machines.
 func hierarchies(mountinfo []byte) []hierarchy {
 	var all []hierarchy
+	place, rooted := map[string]int{}, map[string]bool{} // by device number
 	for line := range bytes.Lines(mountinfo) {
 		before, after, ok := strings.Cut(string(line), " - ")
 		fields, kind := strings.Fields(before), strings.Fields(after)
@@ -36,7 +38,15 @@ func hierarchies(mountinfo []byte) []hierarchy {
 			continue
 		}
 		sessions := kind[0] == "cgroup2" || slices.Contains(strings.Split(kind[2], ","), "name=systemd")
-		all = append(all, hierarchy{point: unescapeMount(fields[4]), sessions: sessions})
+		h := hierarchy{point: unescapeMount(fields[4]), sessions: sessions}
+		device, root := fields[2], fields[3]
+		if i, known := place[device]; !known {
+			place[device] = len(all)
+			all = append(all, h)
+		} else if root == "/" && !rooted[device] {
+			all[i] = h
+		}
+		rooted[device] = rooted[device] || root == "/"
 	}
 	return all
 }
@@ -156,8 +166,8 @@ func clearCgroup(ctx context.Context, cgroup string) error {
 	return nil
 }
 
-// killAll ends all processes in the trees. cgroup.kill takes a whole v2 tree at once; without it the tree is frozen first so
-// that nothing can fork away, and killed process by process.
+// killAll ends all processes in the trees. cgroup.kill takes a whole v2 tree at once; a v1 tree is frozen first so that nothing can
+// fork away, and killed process by process. A v2 tree before Linux 5.14 has neither: there it goes on until nothing is left.
 func killAll(ctx context.Context, dirs []string) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		var pids []int

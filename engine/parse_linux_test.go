@@ -25,6 +25,22 @@ func TestHierarchiesOfBothVersionsAreFound(t *testing.T) {
 	}
 }
 
+func TestABindMountOfASubtreeIsNoHierarchy(t *testing.T) {
+	const twice = `60 1 0:38 /system.slice/x /srv/x/cgroup rw - cgroup2 cgroup2 rw
+61 1 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw
+62 1 0:38 / /mnt/again rw - cgroup2 cgroup2 rw
+`
+	want := []hierarchy{{"/sys/fs/cgroup", true}}
+	if got := hierarchies([]byte(twice)); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	const contained = "60 1 0:38 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup2 rw
+" // all there is, without a cgroup namespace
+	if got := hierarchies([]byte(contained)); !slices.Equal(got, want) {
+		t.Errorf("in a container: %v, want %v", got, want)
+	}
+}
+
 func TestMountsBelowDoesNotTakeNeighbours(t *testing.T) {
 	want := []string{"/run/a/machines/m/rootfs", "/run/a/machines/m/rootfs/with space"}
 	if got := mountsBelow([]byte(mountinfo), "/run/a/"); !slices.Equal(got, want) {
