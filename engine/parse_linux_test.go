@@ -34,8 +34,7 @@ func TestABindMountOfASubtreeIsNoHierarchy(t *testing.T) {
 	if got := hierarchies([]byte(twice)); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	const contained = "60 1 0:38 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup2 rw
-" // all there is, without a cgroup namespace
+	const contained = "60 1 0:38 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n" // all there is, without a cgroup namespace
 	if got := hierarchies([]byte(contained)); !slices.Equal(got, want) {
 		t.Errorf("in a container: %v, want %v", got, want)
 	}
