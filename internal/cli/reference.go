@@ -23,6 +23,8 @@ func WriteReference(w io.Writer) {
 	for _, cmd := range root.Commands() {
 		writeCommand(w, cmd)
 	}
+	fmt.Fprint(w, "\n## slipway completion bash|zsh|fish|powershell\n\nPrints a script that completes commands and flags in that shell; "+
+		"`slipway completion bash --help` says how to load it.\n")
 }
 
 func writeCommand(w io.Writer, cmd *cobra.Command) {
