@@ -2,9 +2,6 @@ package cluster
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,16 +12,10 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/slipway-dev/slipway/addon"
-	"github.com/slipway-dev/slipway/addon/catalog"
-	"github.com/slipway-dev/slipway/addon/catalog/flannel"
 	"github.com/slipway-dev/slipway/engine"
-	"github.com/slipway-dev/slipway/node/apiclient"
-	"github.com/slipway-dev/slipway/pki"
 	"github.com/slipway-dev/slipway/plan"
-	"github.com/slipway-dev/slipway/release"
 )
 
 // systemNamespace exists once the API server has set itself up: when it can be read, objects can be made.
@@ -37,67 +28,6 @@ const (
 	nodeTimeout         = 4 * time.Minute
 	addonsTimeout       = 5 * time.Minute
 )
-
-// access is how this host speaks to a cluster.
-type access struct {
-	authorities authorities
-	api         *apiclient.Client
-	addons      *addon.Client
-}
-
-// grantAccess makes the clients for the endpoint at a port of this host, and the administrator's kubeconfig when there is
-// none for that port.
-func (up *bringUp) grantAccess(port int) error {
-	a, err := up.authorities(up.spec.Name)
-	if err != nil {
-		return err
-	}
-	bootstrapper, err := up.kubeconfig(up.spec.Name, a, port, bootstrapUser, bootstrapGroup, bootstrapLifetime)
-	if err != nil {
-		return err
-	}
-	up.access.authorities = a
-	if up.access.api, err = apiclient.New(bootstrapper, "", nil); err != nil {
-		return err
-	}
-	cfg, err := clientcmd.RESTConfigFromKubeConfig(bootstrapper)
-	if err != nil {
-		return err
-	}
-	if up.access.addons, err = addon.NewClient(cfg); err != nil {
-		return err
-	}
-	path := up.kubeconfigPath(up.spec.Name)
-	if up.record.APIPort == port && up.serves(path, a, port) {
-		return nil
-	}
-	admin, err := up.kubeconfig(up.spec.Name, a, port, adminUser, adminGroup, administratorYears)
-	if err != nil {
-		return err
-	}
-	if err := writeFile(path, admin, 0o600); err != nil {
-		return err
-	}
-	up.record.APIPort = port
-	return up.writeRecord(up.record)
-}
-
-// renewBefore is how long before its end the administrator's certificate is replaced.
-const renewBefore = 30 * 24 * time.Hour
-
-// serves reports whether the kubeconfig at path leads to the endpoint, trusts the cluster and will be trusted for a while.
-func (up *bringUp) serves(path string, a authorities, port int) bool {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return false // written anew
-	}
-	k, err := pki.DecodeKubeconfig(data)
-	if err != nil || k.Server != endpointURL(port) || !k.Trusts(pki.EncodeCert(a.pairs["ca"].Cert)) {
-		return false
-	}
-	certs, err := pki.DecodeCerts(k.Cert)
-	return err == nil && certs[0].CheckSignatureFrom(a.pairs["ca"].Cert) == nil && up.Now().Add(renewBefore).Before(certs[0].NotAfter)
-}
 
 // awaitControlPlane waits until the API serves. Another process becomes ready: there is no event to wait for, and 50 ms is
 // little beside the seconds it takes.
@@ -227,41 +157,4 @@ func (up *bringUp) nodeObject() []*unstructured.Unstructured {
 	node.SetKind("Node")
 	node.SetName(up.machine)
 	return []*unstructured.Unstructured{node}
-}
-
-// installAddons applies what pods need before they can run, and waits until it works.
-func (up *bringUp) installAddons(ctx context.Context, report plan.Reporter) error {
-	addons, digest, err := up.renderAddons()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, addonsTimeout)
-	defer cancel()
-	if _, err := addon.Install(ctx, up.access.addons, addons, addon.Options{Report: report}); err != nil {
-		return err
-	}
-	up.record.Addons = digest
-	return up.writeRecord(up.record)
-}
-
-// renderAddons returns the addons and a digest of all their objects.
-func (up *bringUp) renderAddons() ([]addon.Addon, string, error) {
-	addons, err := catalog.Bootstrap(catalog.Values{
-		KubeProxyImage: up.rel.Image("kube-proxy"),
-		CoreDNSImage:   up.rel.Image(release.CoreDNS),
-		FlannelImage:   up.rel.Image(release.Flannel),
-		APIEndpoint:    fmt.Sprintf("https://%s:%d", endpointAddress(), apiPort),
-		PodCIDRs:       []string{podSubnet},
-		ServiceCIDRs:   []string{serviceSubnet},
-		DNSDomain:      dnsDomain,
-		Backend:        flannel.HostGW, // all machines are on one bridge: packets need no wrapping
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	hash := sha256.New()
-	if err := json.NewEncoder(hash).Encode(addons); err != nil {
-		return nil, "", err
-	}
-	return addons, hex.EncodeToString(hash.Sum(nil)), nil
 }
