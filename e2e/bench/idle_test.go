@@ -35,7 +35,7 @@ func TestIdle(t *testing.T) {
 	p := newPeer(t)
 	p.up(t)
 	t.Cleanup(func() { p.down(t) })
-	oursUp(t)
+	oursUp(t, oursName)
 	t.Cleanup(func() { ours(t, "down", oursName) })
 
 	t.Logf("both are up; they settle for %v", settle)

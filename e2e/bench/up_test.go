@@ -44,7 +44,7 @@ func TestUp(t *testing.T) {
 	p := newPeer(t)
 	all := map[string]map[string][]float64{"slipway": {}, "kubeadm": {}}
 	for round := range rounds {
-		add(all["slipway"], oursUp(t))
+		add(all["slipway"], oursUp(t, oursName))
 		ours(t, "down", oursName)
 		add(all["kubeadm"], p.up(t))
 		p.down(t)
@@ -60,10 +60,28 @@ func TestUp(t *testing.T) {
 	}
 }
 
+// TestSecondCluster compares the start of a cluster with that of another one beside it, which idles.
+func TestSecondCluster(t *testing.T) {
+	ours(t, "image", "build")
+	const second = oursName + "-2"
+	var alone, beside []float64
+	for range rounds {
+		alone = append(alone, oursUp(t, oursName)["node"].Seconds())
+		beside = append(beside, oursUp(t, second)["node"].Seconds())
+		ours(t, "down", second)
+		ours(t, "down", oursName)
+	}
+	ratio := median(beside) / median(alone)
+	fmt.Printf("\nseconds to node Ready: first cluster %.2f, second beside it %.2f, ratio %.2f (medians of %d, in turn)\n", median(alone), median(beside), ratio, rounds)
+	if ratio > 1.15 { // what medians of five differ by on a busy machine
+		t.Errorf("a second cluster takes %.2f of the first one's time to start", ratio)
+	}
+}
+
 // oursUp runs slipway up and returns the times from its start to the end of each step.
-func oursUp(t *testing.T) map[string]time.Duration {
+func oursUp(t *testing.T, name string) map[string]time.Duration {
 	t.Helper()
-	cmd := exec.Command(slipway, "up", oursName, "-o", "json")
+	cmd := exec.Command(slipway, "up", name, "-o", "json")
 	out, err := cmd.StdoutPipe()
 	check(t, err, "connecting to slipway")
 	cmd.Stderr = os.Stderr
