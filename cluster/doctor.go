@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 
 	"github.com/slipway-dev/slipway/engine"
 	"github.com/slipway-dev/slipway/image"
@@ -47,42 +46,68 @@ func (l *Local) Doctor(ctx context.Context) []engine.Finding {
 	if err == nil {
 		err = l.Store().Verify(r, true)
 	}
-	if err == nil {
-		findings = append(findings, good("release", fmt.Sprintf("%s is in the store and whole", r.Name())), l.checkImage(r))
-		return findings
-	}
 	var absent *release.AbsentError
-	if !errors.As(err, &absent) {
+	switch {
+	case err == nil:
+		return append(findings, good("release", fmt.Sprintf("%s is in the store and whole", r.Name())), l.checkImage(ctx, r))
+	case !errors.As(err, &absent):
 		findings = append(findings, engine.Finding{
 			Name: "release", Warning: true, What: err.Error(), Why: "the next up makes it anew", Hint: "slipway release build",
 		})
 	}
-	return append(findings, l.checkToolchain())
+	return append(findings, l.checkToolchain(ctx, newest), l.checkMirror(ctx, image.Options{
+		Store: l.imageStore(), Kubernetes: newest.Kubernetes.String(), Arch: l.Arch, Mirror: l.Mirror, Agent: l.Executable,
+	}))
 }
 
 func good(name, what string) engine.Finding { return engine.Finding{Name: name, OK: true, What: what} }
 
-func (l *Local) checkImage(r release.Release) engine.Finding {
+func (l *Local) checkImage(ctx context.Context, r release.Release) engine.Finding {
 	i, err := image.Current(l.ImageOptions(r))
 	switch {
 	case err != nil:
 		return engine.Finding{Name: "machine image", What: err.Error(), Why: "machines are started from it", Hint: "slipway image build"}
-	case !i.Built:
-		return engine.Finding{Name: "machine image", Warning: true, What: i.Name + " is not in the store", Why: "the next up builds it", Hint: "slipway image build"}
+	case i.Built:
+		return good("machine image", i.String()+" is in the store")
+	case i.Digest != "":
+		return good("machine image", i.Name+" is built by the next up, from packages that are chosen already")
 	}
-	return good("machine image", i.String()+" is in the store")
+	return l.checkMirror(ctx, l.ImageOptions(r))
 }
 
-// checkToolchain looks for what compiling a release needs.
-func (l *Local) checkToolchain() engine.Finding {
-	for _, program := range []string{"go", "gcc"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return engine.Finding{
-				Name: "toolchain", Warning: true, What: program + " is not installed",
-				Why:  "without it a release can only be downloaded or imported",
-				Hint: "install Go from https://go.dev/dl, and on Debian: apt-get install gcc libseccomp-dev",
-			}
+// checkMirror looks whether base packages can be had.
+func (l *Local) checkMirror(ctx context.Context, o image.Options) engine.Finding {
+	where, err := image.CheckMirror(ctx, o)
+	if err != nil {
+		return engine.Finding{
+			Name: "mirror", What: err.Error(), Why: "the machine image's base packages come from there", Hint: hintOf(err, "name another one with --mirror"),
 		}
 	}
-	return good("toolchain", "go and gcc are installed; no release is in the store yet")
+	return good("mirror", where+" has the machine image's base packages")
+}
+
+// checkToolchain looks for what compiling a release needs. Without it a release can still be downloaded or imported.
+func (l *Local) checkToolchain(ctx context.Context, want release.Supported) engine.Finding {
+	compile := release.Compile{}
+	for _, s := range l.Sources {
+		if c, ok := s.(release.Compile); ok {
+			compile = c
+		}
+	}
+	if err := compile.Ready(ctx, want, l.Arch); err != nil {
+		return engine.Finding{
+			Name: "toolchain", Warning: true, What: err.Error(), Why: "without it a release can only be downloaded or imported",
+			Hint: hintOf(err, "slipway release import takes a bundle that another machine has made"),
+		}
+	}
+	return good("toolchain", "Go, a C compiler and libseccomp are there to compile the release, which is not in the store yet")
+}
+
+// hintOf returns what an error itself advises, or otherwise.
+func hintOf(err error, otherwise string) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) && h.Hint() != "" {
+		return h.Hint()
+	}
+	return otherwise
 }
