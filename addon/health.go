@@ -155,10 +155,12 @@ func job(j *batchv1.Job) Health {
 
 // definition tells the health of a CustomResourceDefinition, whose types are not among those that every client has.
 func definition(o *unstructured.Unstructured) (Health, error) {
-	conditions, _, err := unstructured.NestedSlice(o.Object, "status", "conditions")
+	// The API server writes "conditions: null" before a controller has seen the definition, which NestedSlice would refuse.
+	found, _, err := unstructured.NestedFieldNoCopy(o.Object, "status", "conditions")
 	if err != nil {
 		return Health{}, err
 	}
+	conditions, _ := found.([]any)
 	for _, item := range conditions {
 		c, _ := item.(map[string]any)
 		switch {

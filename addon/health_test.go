@@ -37,11 +37,16 @@ func TestHealthOf(t *testing.T) {
 		{"stateful set that holds two back", "{" + stateful + ", spec: {replicas: 3, updateStrategy: {rollingUpdate: {partition: 2}}}, status: {updatedReplicas: 1, availableReplicas: 3}}", "ready"},
 		{"stateful set that is not available", "{" + stateful + ", status: {updatedReplicas: 1}}", "0 of 1 pods available"},
 
+		{"node whose kubelet is silent", "{apiVersion: v1, kind: Node}", "its kubelet has not reported yet"},
+		{"node without a network", "{apiVersion: v1, kind: Node, status: {conditions: [{type: Ready, status: 'False', message: no network}]}}", "no network"},
+		{"node that takes pods", "{apiVersion: v1, kind: Node, status: {conditions: [{type: Ready, status: 'True'}]}}", "ready"},
+
 		{"job that runs", "{" + job + ", spec: {completions: 2}, status: {succeeded: 1}}", "1 of 2 pods succeeded"},
 		{"job that is done", "{" + job + ", status: {conditions: [{type: Complete, status: 'True'}]}}", "ready"},
 		{"job that failed", "{" + job + ", status: {conditions: [{type: Failed, status: 'True', reason: BackoffLimitExceeded, message: too often}]}}", "failed: BackoffLimitExceeded: too often"},
 
 		{"definition that is not served", "{" + crd + "}", "not served yet"},
+		{"definition that was made this moment", "{" + crd + ", status: {conditions: null}}", "not served yet"},
 		{"definition that is served", "{" + crd + ", status: {conditions: [{type: Established, status: 'True'}]}}", "ready"},
 		{"definition whose names are taken", "{" + crd + ", status: {conditions: [{type: NamesAccepted, status: 'False', message: taken}]}}", "failed: taken"},
 	} {
