@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/slipway-dev/slipway/engine"
 	"github.com/slipway-dev/slipway/plan"
@@ -30,10 +31,26 @@ func (l *Local) Down(ctx context.Context, name string) (plan.Plan, error) {
 				return err
 			}
 			report.Say("removed")
-			return nil
+			return l.dropLock(ctx, name)
 		},
 	}}
 	return p, nil
+}
+
+// dropLock removes the file of the lock that up takes. Down does not wait for an up that hangs: it takes the cluster away from under
+// it, and when that up ends it removes the file itself.
+func (l *Local) dropLock(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	unlock, err := l.Lock(ctx, name, func() {})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	unlock()
+	return nil
 }
 
 // releaseOf returns the release of a cluster, or an empty one when either is not there (any more).

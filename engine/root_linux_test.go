@@ -749,6 +749,27 @@ func reboot(t *testing.T, e *Engine, c string) {
 }
 
 // An interrupted caller is a process of its own that is killed after some milliseconds of making a cluster.
+func TestAPidFileThatAKilledStartHasLeftIsNoObstacle(t *testing.T) {
+	e := testEngine(t)
+	c := testCluster(t, e, "p")
+	machine := testMachine(c, "m1", testRoot(t))
+	endpoint := bring(t, e, c, machine)
+	if err := e.StopMachine(t.Context(), c, machine.Name, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	p := e.machine(c, machine.Name)
+	if err := os.MkdirAll(p.run, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.run, ".pid"), nil, 0o600); err != nil { // runc writes here first
+		t.Fatal(err)
+	}
+	if _, err := e.EnsureMachine(t.Context(), machine); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "asking", func() error { _, err := ask(endpoint); return err })
+}
+
 func TestWhatIsInterruptedCanBeFinishedOrDeleted(t *testing.T) {
 	e := testEngine(t)
 	root := testRoot(t)

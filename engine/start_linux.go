@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -148,6 +149,9 @@ func (e *Engine) launch(ctx context.Context, p machinePaths) error {
 		return err
 	}
 	defer log.Close()
+	if err := p.forgetPID(); err != nil {
+		return err
+	}
 	r := e.runcFor(p.cluster)
 	r.Log, r.LogFormat = p.runcLog(), runc.JSON
 	// A runc that outlives its caller would make a machine that nobody asked for any more; and Ctrl-C is for the caller.
@@ -160,6 +164,18 @@ func (e *Engine) launch(ctx context.Context, p machinePaths) error {
 		return fmt.Errorf("running runc: %w", err)
 	}
 	return awaitProgram(ctx, p)
+}
+
+// forgetPID removes what an earlier start has left of its pid file. runc writes to the same name with a dot first and does not go on
+// when that is there, as it is after runc was killed between writing and renaming.
+func (p machinePaths) forgetPID() error {
+	dir, name := filepath.Split(p.pidFile())
+	for _, path := range []string{p.pidFile(), filepath.Join(dir, "."+name)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("clearing up after an earlier start: %w", err)
+		}
+	}
+	return nil
 }
 
 // awaitProgram waits until the first process has become the machine's own program: runc returns a moment before, and until
