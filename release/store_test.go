@@ -1,6 +1,7 @@
 package release
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -207,6 +208,28 @@ func TestStoredFileIsKeptWhenTheSameContentComesAgain(t *testing.T) {
 	after, err := os.Stat(path)
 	if err != nil || !os.SameFile(before, after) {
 		t.Errorf("the file was replaced (%v): what is linked to it would not share its pages any more", err)
+	}
+}
+
+func TestADamagedFileIsMendedForAllWhoHaveLinkedIt(t *testing.T) {
+	store, r := stocked(t)
+	program := r.Programs[0]
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Link(store.Path(program.Digest), link); err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(link, good[:1], 0o755); err != nil { // in place, as a disk does it
+		t.Fatal(err)
+	}
+	if _, _, err := store.add("again", bytes.NewReader(good), program.Digest); err != nil {
+		t.Fatal(err)
+	}
+	if mended, err := os.ReadFile(link); err != nil || !bytes.Equal(mended, good) {
+		t.Errorf("the link still has the damage: %q, %v", mended, err)
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -74,7 +76,33 @@ func (s Store) place(path string, d digest.Digest, size int64) error {
 	if err := flush(path); err != nil {
 		return fmt.Errorf("storing %q: %w", filepath.Base(path), err)
 	}
+	if mended, err := mend(path, s.Path(d)); mended || err != nil {
+		return err
+	}
 	return rename(path, s.Path(d))
+}
+
+// mend writes the content of a finished file into a damaged one of that name, instead of taking its place: machine images and
+// machines have links to it, and a new file would leave the damage with them. It begins by emptying the file, so that an
+// interruption leaves one whose size is wrong, which is seen. Where there is none, or where it is being executed and the kernel
+// lets nobody write to it, nothing is done.
+func mend(path, damaged string) (done bool, err error) {
+	to, err := os.OpenFile(damaged, os.O_WRONLY|os.O_TRUNC, 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ETXTBSY) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("mending %q: %w", damaged, err)
+	}
+	from, err := os.Open(path)
+	if err != nil {
+		return false, errors.Join(err, to.Close())
+	}
+	_, err = io.Copy(to, from)
+	if err := errors.Join(err, to.Chmod(0o755), to.Sync(), to.Close(), from.Close()); err != nil {
+		return false, fmt.Errorf("mending %q: %w", damaged, err)
+	}
+	return true, os.Remove(path)
 }
 
 // temp makes a file under tmp.
