@@ -13,6 +13,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/slipway-dev/slipway/engine"
 	"github.com/slipway-dev/slipway/release"
 )
 
@@ -174,6 +175,16 @@ func TestThePlanHoldsWhatIsMissingAndNoMore(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestOnlyAClusterThatWasWholeIsRestarted(t *testing.T) {
+	for addons, restart := range map[string]bool{"": false, "digest": true} {
+		up := &bringUp{Local: aLocal(t), record: Record{Name: "dev", Addons: addons}}
+		up.observeMachine(engine.Cluster{}, &engine.Machine{Status: engine.Stopped})
+		if up.found.restart != restart || up.found.machine == "" {
+			t.Errorf("with addons %q: %+v", addons, up.found)
+		}
 	}
 }
 

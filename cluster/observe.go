@@ -18,7 +18,7 @@ import (
 type found struct {
 	release, image, network, machine, api, node, addons string
 	imageName                                           string
-	// restart says that the machine has been a node before.
+	// restart says that the machine stopped after it had been a whole cluster: what the API will say at first is from then.
 	restart bool
 }
 
@@ -153,7 +153,8 @@ func (up *bringUp) observeMachine(c engine.Cluster, machine *engine.Machine) {
 	case machine.Status == engine.Unfinished:
 		up.found.machine = "making it was interrupted"
 	case machine.Status != engine.Running:
-		up.found.machine, up.found.restart = "it does not run", true
+		// A machine whose up was interrupted has never been Ready, and will not be without the addons.
+		up.found.machine, up.found.restart = "it does not run", up.record.Addons != ""
 	}
 }
 
